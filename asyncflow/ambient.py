@@ -1,0 +1,111 @@
+"""The current world: all time, chance, identity and policy state enter asyncflow here, and nowhere else.
+
+Ordinary programs live in one process-wide world. A rehearsal enters a fresh one, a simulation one whose
+clocks are virtual. The world belongs to the context, so asyncio tasks inherit it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from random import Random
+from typing import Any, TypeVar
+
+from asyncflow.errors import InvalidPolicy
+
+T = TypeVar("T")
+
+_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class World:
+    """One source of time, chance and identity, and one registry of policy state.
+
+    Args:
+        seed: fixes all chance; None draws from the operating system.
+        monotonic: seconds that never go back, for durations.
+        wall: UTC epoch seconds, for people.
+
+    Attributes:
+        listeners: views that see every event of every run: `listener(header, seq, event)`.
+        threads: what runs `def` bodies; filled by the engine on first use, replaced by a simulation.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.seed = seed
+        self.monotonic = monotonic
+        self.wall = wall
+        self.listeners: list[Any] = []
+        self.threads: Any = None
+        self._streams: dict[str, Random] = {}
+        self._shared: dict[tuple[str, str], tuple[object, object]] = {}
+
+    def stream(self, name: str) -> Random:
+        """Return the random stream of that name.
+
+        Each use has its own stream, so a draw added in one place does not move the draws of another.
+        """
+        found = self._streams.get(name)
+        if found is None:
+            found = Random() if self.seed is None else Random(f"{self.seed}/{name}")
+            self._streams[name] = found
+        return found
+
+    def new_id(self) -> str:
+        """Return a fresh id of 20 characters that sorts by time: 48 bits of milliseconds, 52 of chance."""
+        number = (int(self.wall() * 1000) & (1 << 48) - 1) << 52 | self.stream("ids").getrandbits(52)
+        return "".join(_ID_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
+
+    def shared(self, kind: str, name: str, spec: object, make: Callable[[], T]) -> T:
+        """Return the one state object of that kind and name, made on first use.
+
+        Args:
+            kind: the policy's kind, such as `breaker`.
+            name: the name under which uses share it.
+            spec: its settings; the same name with other settings is an error.
+            make: builds the state object.
+
+        Raises:
+            InvalidPolicy: when the name is already in use with other settings.
+        """
+        known = self._shared.get((kind, name))
+        if known is None:
+            known = (spec, make())
+            self._shared[kind, name] = known
+        elif known[0] != spec:
+            raise InvalidPolicy(
+                f"{kind} {name!r} is used with two different settings, {known[0]!r} and {spec!r}; "
+                "give them one setting or two names"
+            )
+        return known[1]  # type: ignore[return-value]  # `make` of the first use decided the type
+
+    def shared_states(self, kind: str) -> dict[str, object]:
+        """Return the state objects of one kind by name, in order of first use."""
+        return {name: state for (of_kind, name), (_, state) in self._shared.items() if of_kind == kind}
+
+
+_ROOT = World()
+_current: ContextVar[World] = ContextVar("asyncflow_world", default=_ROOT)
+
+
+def world() -> World:
+    """Return the world that the calling context lives in."""
+    return _current.get()
+
+
+@contextmanager
+def entered(new: World) -> Iterator[World]:
+    """Make `new` the current world inside the `with` block."""
+    token = _current.set(new)
+    try:
+        yield new
+    finally:
+        _current.reset(token)

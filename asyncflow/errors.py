@@ -1,0 +1,127 @@
+"""Every exception that asyncflow raises: one tree, each naming the value, the rule and the way out.
+
+Failures of user code keep their own exceptions; nothing here wraps them. `exit_code` is what the command
+line returns when the error reaches it: 2 for usage and invalid files, 4 for what was not found, 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from asyncflow.signals import Signal
+    from asyncflow.states import State
+
+
+class AsyncflowError(Exception):
+    """The root of the tree; catch it to catch whatever asyncflow itself complains about."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(AsyncflowError):
+    """The library was asked for something that it does not do; the text says what to write instead."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class NotInFlow(UsageError):
+    """A task was called where no flow is being run or recorded; `task.fn(...)` calls the plain function."""
+
+
+class InvalidTask(UsageError, ValueError):
+    """A task was declared with settings that contradict each other or can't work."""
+
+
+class InvalidFlow(UsageError, ValueError):
+    """A flow was declared or wired in a way that can't run: no name, a cycle, a task of another flow."""
+
+
+class InvalidPolicy(UsageError, ValueError):
+    """A policy's setting is out of range or contradicts another one."""
+
+
+class ParameterError(UsageError, ValueError):
+    """A flow's parameters are missing, unexpected or of the wrong type; one message names them all."""
+
+
+class HandleMisuse(UsageError, TypeError):
+    """A handle was looked into before its task ran; `await` it inside an `async def` body."""
+
+
+class LateEdge(UsageError):
+    """An edge was added to a task run that has already started or whose flow has ended."""
+
+
+class HandlerFailed(AsyncflowError):
+    """A state handler raised something that is not a signal; the message names the handler."""
+
+
+class IllegalMove(AsyncflowError):
+    """A run was moved between two states that the table of legal moves does not join: a bug in asyncflow."""
+
+
+class TaskFailed(AsyncflowError):
+    """What `await handle` raises when a task run failed without an exception of its body's own.
+
+    Attributes:
+        state: the final state of the task run.
+        signal: the signal that set it, or None when it was not set by one.
+    """
+
+    def __init__(self, message: str, state: State, signal: Signal | None = None) -> None:
+        super().__init__(message)
+        self.state = state
+        self.signal = signal
+
+
+class Rejected(AsyncflowError):
+    """A policy refused an attempt before the body ran.
+
+    Attributes:
+        retry_after: seconds until the policy may admit again, or None when it can't be told.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BreakerOpen(Rejected):
+    """A circuit breaker is open; the body was not called."""
+
+
+class AttemptTimedOut(AsyncflowError, TimeoutError):
+    """An attempt ran longer than its timeout and was cancelled by asyncflow."""
+
+
+class StoreError(AsyncflowError):
+    """The store can't be opened, read or written; the text names the file and the way out."""
+
+
+class ScenarioInvalid(UsageError):
+    """A scenario file does not say something that can be run: `file:line: path: reason`."""
+
+
+class NotInThisVersion(UsageError):
+    """Valid, and planned, but not built yet."""
+
+
+class NotFound(AsyncflowError):
+    """Nothing has that name; the text offers the nearest ones."""
+
+    exit_code: ClassVar[int] = 4
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is most like `word`, or None when none is near."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the nearest known word, or an empty text when none is near."""
+    near = nearest(word, known)
+    return f" Did you mean {near!r}?" if near else ""

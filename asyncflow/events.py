@@ -1,0 +1,133 @@
+"""Events: everything that happens in a run, past tense, versioned, totally ordered inside the run.
+
+The engine appends plain tuples in the shape of `Event`, since it does so several times per task; names and
+JSON are made when somebody reads them. The position in the run's list is the event's sequence number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from asyncflow.states import State
+
+SCHEMA_VERSION = 1
+"""The version of the JSON form; it grows when a reader would have to change."""
+
+Kind = Literal[
+    "run_started",
+    "task_called",
+    "edge_added",
+    "state_changed",
+    "fault_injected",
+    "breaker_changed",
+    "handler_failed",
+    "thread_abandoned",
+    "run_ended",
+]
+"""What can happen.
+
+run_started       detail: flow, name, parent, seed, parameters (as text)
+task_called       detail: name, key, upstream (numbers of task runs)
+edge_added        detail: upstream (the number of a task run), for an edge set after the call
+state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
+fault_injected    detail: at, do
+breaker_changed   detail: breaker, old, new
+handler_failed    detail: handler, error
+thread_abandoned  detail: threads (how many are abandoned now)
+run_ended         detail: tasks, attempts, faults
+"""
+
+
+class Event(NamedTuple):
+    """One fact about a run.
+
+    Attributes:
+        offset: seconds since the run started, on the world's monotonic clock.
+        kind: what happened.
+        task: the number of the task run in its flow run, from 1; 0 is the flow run itself.
+        attempt: the number of the attempt, from 1; 0 when no attempt is meant.
+        detail: what belongs to the kind.
+    """
+
+    offset: float
+    kind: Kind
+    task: int
+    attempt: int
+    detail: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """What is known of a flow run when it starts.
+
+    Attributes:
+        id: unique, sorts by time.
+        name: the friendly name (`quiet-heron`).
+        flow: the flow's name.
+        started: wall-clock time of the start, UTC epoch seconds.
+        parent: the id of the flow run that called this one, or None.
+        scenario: the name of the scenario that rehearses it, or None.
+        seed: the seed of the world, or None when chance is not fixed.
+        parameters: the flow's parameters, each as a short text.
+    """
+
+    id: str
+    name: str
+    flow: str
+    started: float
+    parent: str | None = None
+    scenario: str | None = None
+    seed: int | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One line of the list of runs.
+
+    Attributes:
+        header: what was known at the start.
+        state: the name of the flow run's newest state.
+        ended: wall-clock time of its end, or None while it is not final.
+        tasks: task runs that were called.
+        attempts: attempts of all of them.
+        faults: faults that were injected.
+        home: the folder of a rehearsal, which holds its own store; None for an ordinary run.
+    """
+
+    header: RunHeader
+    state: str
+    ended: float | None = None
+    tasks: int = 0
+    attempts: int = 0
+    faults: int = 0
+    home: str | None = None
+
+
+def event_to_json(event: Iterable[Any], seq: int, header: RunHeader) -> dict[str, Any]:
+    """Return an event as JSON-ready data.
+
+    Args:
+        event: an Event or a tuple of that shape.
+        seq: its position in the run, from 0.
+        header: the run that it belongs to, for the run's id and the wall-clock time.
+    """
+    offset, kind, task, attempt, detail = event
+    return {
+        "v": SCHEMA_VERSION,
+        "run": header.id,
+        "seq": seq,
+        "at": header.started + offset,
+        "offset": offset,
+        "kind": kind,
+        "task": task,
+        "attempt": attempt,
+        "detail": detail.to_json() if isinstance(detail, State) else detail,
+    }
+
+
+def event_from_json(data: Mapping[str, Any]) -> Event:
+    """Return the event that `event_to_json` wrote; a state stays in its JSON form."""
+    return Event(data["offset"], data["kind"], data["task"], data["attempt"], data["detail"])

@@ -1,0 +1,123 @@
+"""What one floor asks of another that it may not import.
+
+`Flow.run` needs an engine and `visualize` a drawer, both of which lie above declarations: each has one slot
+here, filled on first use. Everything else is a protocol that assembly code passes in.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from asyncflow.events import Event, RunHeader, RunSummary
+from asyncflow.outcomes import Decision, Outcome
+
+Listener = Callable[[RunHeader, int, Event], None]
+"""A view: called with the run, the event's sequence number and the event, on the loop, in order."""
+
+
+class Slot:
+    """A module above that is imported when it is first needed.
+
+    Args:
+        module: the module's import path.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._found: Any = None
+
+    def __call__(self) -> Any:
+        """Return the module."""
+        if self._found is None:
+            self._found = importlib.import_module(self._module)
+        return self._found
+
+
+engine = Slot("asyncflow.engine")
+drawer = Slot("asyncflow.draw")
+
+
+class AttemptObserver(Protocol):
+    """Who follows the attempts that a guard makes; the engine's task run is one.
+
+    Both methods may return an awaitable, which the guard awaits; they return plain values when there is
+    nothing to wait for, so that the common case costs no suspension.
+    """
+
+    def attempt_started(self, attempt: int) -> Awaitable[Decision | None] | Decision | None:
+        """Hear that attempt number `attempt` begins; a decision returned here stands in for the body."""
+
+    def attempt_ended(
+        self, attempt: int, outcome: Outcome, decision: Decision
+    ) -> Awaitable[Decision] | Decision:
+        """Hear what the attempt came to and what the policy decided; return the decision that holds."""
+
+    def note(self, kind: str, detail: dict[str, Any]) -> None:
+        """Hear of something that is not an attempt, such as `breaker_changed`."""
+
+
+class FaultSource(Protocol):
+    """Where the engine asks whether a fault strikes; a scenario's plan is one."""
+
+    def strike(self, task: str, call: int, attempt: int) -> Any:
+        """Return the faults that strike this attempt, in order, or None.
+
+        Args:
+            task: the task's name.
+            call: which call of that name in the flow run, from 1.
+            attempt: the attempt's number, from 1.
+        """
+
+
+class Journal(Protocol):
+    """One run's place in a store."""
+
+    @property
+    def events(self) -> Sequence[Any]:
+        """The events so far, in order, in the shape of `Event`."""
+
+    @property
+    def append(self) -> Callable[[tuple[Any, ...]], None]:
+        """Take one event; never waits and never raises."""
+
+    async def commit(self) -> None:
+        """Return when everything appended so far is kept.
+
+        Raises:
+            StoreError: when it can't be kept; the run goes on without a record.
+        """
+
+
+class Store(Protocol):
+    """Keeps the journals of runs."""
+
+    @property
+    def label(self) -> str:
+        """Where it keeps them, for people: `memory` or a file's path."""
+
+    async def open(self) -> None:
+        """Make the store ready; opening it again is harmless.
+
+        Raises:
+            StoreError: when it can't be opened.
+        """
+
+    async def close(self) -> None:
+        """Write what is waiting and let go of all resources; closing it again is harmless."""
+
+    def journal(self, header: RunHeader) -> Journal:
+        """Return a new journal for a run that starts now."""
+
+    async def runs(self, *, limit: int = 50, flow: str | None = None) -> list[RunSummary]:
+        """Return the newest runs first; child runs are left out."""
+
+    async def find(self, reference: str) -> RunSummary | None:
+        """Return the run with that id, that beginning of an id, or that name (the newest of it)."""
+
+    async def events(self, run_id: str) -> list[Event]:
+        """Return a run's events in order; states come back in their JSON form."""
+
+    async def keep(self, summary: RunSummary) -> None:
+        """Keep the summary of a run whose events lie elsewhere, in `summary.home`."""
