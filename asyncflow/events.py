@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from asyncflow.states import State
-
 SCHEMA_VERSION = 1
 """The version of the JSON form; it grows when a reader would have to change."""
 
@@ -124,8 +122,17 @@ def event_to_json(event: Iterable[Any], seq: int, header: RunHeader) -> dict[str
         "kind": kind,
         "task": task,
         "attempt": attempt,
-        "detail": detail.to_json() if isinstance(detail, State) else detail,
+        "detail": plain_detail(detail),
     }
+
+
+def plain_detail(detail: Any) -> Any:
+    """Return an event's detail as JSON-ready data.
+
+    The engine appends its own objects (a State, a task run), which say `to_json` when somebody reads them.
+    """
+    to_json = getattr(type(detail), "to_json", None)
+    return detail if to_json is None else to_json(detail)
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:

@@ -7,11 +7,14 @@ here, filled on first use. Everything else is a protocol that assembly code pass
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any, Protocol, TypeVar
 
 from asyncflow.events import Event, RunHeader, RunSummary
 from asyncflow.outcomes import Decision, Outcome
+from asyncflow.states import State
+
+T_co = TypeVar("T_co", covariant=True)
 
 Listener = Callable[[RunHeader, int, Event], None]
 """A view: called with the run, the event's sequence number and the event, on the loop, in order."""
@@ -36,7 +39,49 @@ class Slot:
 
 
 engine = Slot("asyncflow.engine")
+stores = Slot("asyncflow.store")
 drawer = Slot("asyncflow.draw")
+
+
+class Run(Protocol[T_co]):
+    """A flow run, as users see it."""
+
+    @property
+    def id(self) -> str:
+        """Unique, sorts by time."""
+
+    @property
+    def name(self) -> str:
+        """The friendly name, such as `quiet-heron`."""
+
+    @property
+    def state(self) -> State:
+        """Where the run is now."""
+
+    @property
+    def tasks(self) -> Any:
+        """The task runs in the order of their calls; index by name, number or handle."""
+
+    def result(self) -> T_co:
+        """Return the flow's value, or raise what made it fail."""
+
+    async def wait(self) -> Run[T_co]:
+        """Return the run when it is final; cancelling the waiter leaves the run going."""
+
+    def cancel(self, reason: str = "") -> None:
+        """Cancel the run and all its task runs; it is final when they are."""
+
+    def is_success(self) -> bool:
+        """Whether the run's state counts as success."""
+
+    def is_failed(self) -> bool:
+        """Whether the run's state counts as failure."""
+
+    def is_final(self) -> bool:
+        """Whether the run has ended."""
+
+    def __await__(self) -> Generator[Any, None, T_co]:
+        """Wait for the flow's value; cancelling the waiter cancels the run."""
 
 
 class AttemptObserver(Protocol):
@@ -61,14 +106,17 @@ class AttemptObserver(Protocol):
 class FaultSource(Protocol):
     """Where the engine asks whether a fault strikes; a scenario's plan is one."""
 
-    def strike(self, task: str, call: int, attempt: int) -> Any:
-        """Return the faults that strike this attempt, in order, or None.
+    def strike(self, task: str, call: int, attempt: int) -> Sequence[Any]:
+        """Return the faults that strike this attempt, in order.
 
         Args:
             task: the task's name.
             call: which call of that name in the flow run, from 1.
             attempt: the attempt's number, from 1.
         """
+
+    def missed(self, fault: Any) -> None:
+        """Hear that a fault could not be carried out, since the attempt ended before its turn."""
 
 
 class Journal(Protocol):

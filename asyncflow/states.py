@@ -30,6 +30,7 @@ class State:
     __slots__ = ("_detail", "_message", "_result")
 
     kind: ClassVar[Kind]
+    final: ClassVar[bool] = False
     default_message: ClassVar[str] = ""
 
     def __init__(
@@ -69,7 +70,7 @@ class State:
 
     def is_final(self) -> bool:
         """Whether no move leads out of this state."""
-        return self.kind in ("success", "failure")
+        return self.final
 
     def is_pending(self) -> bool:
         """Whether the run waits for what is upstream of it."""
@@ -192,6 +193,7 @@ class Success(State):
 
     __slots__ = ()
     kind = "success"
+    final = True
     default_message = "The task succeeded."
 
     @property
@@ -219,6 +221,7 @@ class Failed(State):
 
     __slots__ = ()
     kind = "failure"
+    final = True
     default_message = "The task failed."
 
 
@@ -255,6 +258,7 @@ class Cancelled(State):
 
     __slots__ = ()
     kind = "failure"
+    final = True
     default_message = "The run was cancelled."
 
 
@@ -284,8 +288,7 @@ _NOWHERE: frozenset[type[State]] = frozenset()
 
 # A trigger, a signal or a handler may end a run before its body starts: so every waiting state leads to every
 # final one. Only recovery assigns Crashed, and only recovery leads out of it.
-MOVES: Mapping[type[State], frozenset[type[State]]] = MappingProxyType(
-    {
+_MOVES: dict[type[State], frozenset[type[State]]] = {
         Pending: _ENDS | {Scheduled, Retrying, Paused, Running},
         Scheduled: _ENDS | {Pending, Retrying, Paused, Running},
         Retrying: _ENDS | {Pending, Paused, Running},
@@ -300,14 +303,14 @@ MOVES: Mapping[type[State], frozenset[type[State]]] = MappingProxyType(
         ValidationFailed: _NOWHERE,
         Cancelled: _NOWHERE,
         Crashed: frozenset((Retrying, Failed)),
-    }
-)
+}
+MOVES: Mapping[type[State], frozenset[type[State]]] = MappingProxyType(_MOVES)
 """The one table of legal moves: from a state's class to the classes that may follow it."""
 
 
 def check_move(old: State, new: State) -> None:
     """Raise IllegalMove unless the table joins the two states."""
-    if type(new) not in MOVES[type(old)]:
+    if type(new) not in _MOVES[type(old)]:
         raise IllegalMove(f"no move leads from {old.name} to {new.name}; see asyncflow.states.MOVES")
 
 

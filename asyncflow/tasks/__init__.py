@@ -1,1 +1,5 @@
-"""Placeholder."""
+"""Ready-made tasks."""
+
+from asyncflow.tasks.sqlite import SQLiteScript
+
+__all__ = ["SQLiteScript"]

@@ -1,0 +1,55 @@
+"""What an attempt calls: the task's own function, or what stands between it and the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asyncflow import ambient
+from asyncflow.engine.faulted import faulted
+from asyncflow.engine.threads import ThreadPool
+from asyncflow.validation import validated
+
+if TYPE_CHECKING:
+    from asyncflow.engine.task_run import TaskRun
+
+Body = Callable[..., Any]
+
+
+def body_of(task_run: TaskRun) -> Body:
+    """Return the coroutine function that one attempt of a task run awaits."""
+    task = task_run.task
+    body: Body = task.fn if task.is_async else in_thread(task_run)
+    if task.validate:
+        body = validated(task.fn, body)
+    if task_run.run.faults is not None:
+        body = faulted(task_run, body)
+    return body
+
+
+def in_thread(task_run: TaskRun) -> Body:
+    """Return a coroutine function that runs a `def` body in the world's thread pool."""
+    fn = task_run.task.fn
+
+    async def body(*args: Any, **kwargs: Any) -> Any:
+        pool = thread_pool()
+        before = pool.abandoned
+        try:
+            value, error = await pool.run(fn, args, kwargs)
+        finally:
+            if pool.abandoned > before:
+                task_run.note("thread_abandoned", {"threads": pool.abandoned})
+        if error is not None:
+            raise error
+        return value
+
+    return body
+
+
+def thread_pool() -> ThreadPool:
+    """Return the current world's pool, made on first use."""
+    world = ambient.world()
+    if world.threads is None:
+        world.threads = ThreadPool()
+    pool: ThreadPool = world.threads
+    return pool

@@ -1,0 +1,50 @@
+"""What the final states of its reference tasks make of a flow run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from asyncflow.states import Cancelled, Failed, State, Success, TriggerFailed
+
+if TYPE_CHECKING:
+    from asyncflow.engine.task_run import TaskRun
+
+
+def final_state(references: Sequence[TaskRun]) -> State:
+    """Return Failed when a reference task failed, else Cancelled when one was cancelled, else Success."""
+    states = [task_run.state for task_run in references]
+    if any(state.is_failed() and not state.is_cancelled() for state in states):
+        return Failed("Some reference tasks failed.", _failure_of(references))
+    if any(state.is_cancelled() for state in states):
+        return Cancelled("Some reference tasks were cancelled.")
+    return Success("All reference tasks succeeded.")
+
+
+def _failure_of(references: Sequence[TaskRun]) -> BaseException | None:
+    """Return one failure as itself, several as an ExceptionGroup."""
+    errors: list[BaseException] = []
+    for task_run in _origins(references):
+        error = task_run.error()
+        if error is not None and not any(error is known for known in errors):
+            errors.append(error)
+    if len(errors) > 1:
+        return BaseExceptionGroup(f"{len(errors)} tasks failed", errors)
+    return errors[0] if errors else None
+
+
+def _origins(references: Sequence[TaskRun]) -> list[TaskRun]:
+    """Walk upstream from what a trigger refused to the failures that made it refuse."""
+    origins: list[TaskRun] = []
+    ahead = [task_run for task_run in references if task_run.state.is_failed()]
+    seen = {task_run.number for task_run in ahead}
+    for task_run in ahead:
+        above = [up for up in task_run.upstream if up.state.is_failed()]
+        if not (isinstance(task_run.state, TriggerFailed) and above):
+            origins.append(task_run)
+            continue
+        for up in above:
+            if up.number not in seen:
+                seen.add(up.number)
+                ahead.append(up)
+    return sorted(origins, key=lambda task_run: task_run.number)

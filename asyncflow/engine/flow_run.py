@@ -1,0 +1,452 @@
+"""One flow run: it owns its task runs, and is not final while one of them is not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from asyncflow import ambient
+from asyncflow.engine import collector
+from asyncflow.engine.conclusion import final_state
+from asyncflow.engine.handlers import consult
+from asyncflow.engine.options import RunOptions
+from asyncflow.engine.task_run import TaskRun, value_downstream
+from asyncflow.engine.task_runs import TaskRuns
+from asyncflow.errors import HandlerFailed, InvalidFlow, StoreError, TaskFailed, UsageError
+from asyncflow.events import Event, Kind, RunHeader
+from asyncflow.flow import Flow
+from asyncflow.handles import PLAIN, Handle, find_handles, scope, source_of, substitute
+from asyncflow.names import friendly_name
+from asyncflow.ports import Store
+from asyncflow.signals import ENDRUN, Signal, sole_signal
+from asyncflow.states import Cancelled, Failed, Pending, Running, State, Success, check_move
+from asyncflow.task import Task
+
+_log = logging.getLogger("asyncflow")
+
+
+class FlowRun:
+    """One run of a flow; what `flow.run()` and `await flow.start()` return.
+
+    Attributes:
+        flow: what is run.
+        header: what was known at the start; `id` and `name` are also here.
+        state: where the run is now.
+        tasks: the task runs in the order of their calls.
+        cancel_reason: the sentence that cancelled task runs carry.
+        chance: the random stream from which backoff is drawn.
+        faults: who is asked whether a fault strikes, or None.
+    """
+
+    def __init__(
+        self, flow: Flow[..., Any], parameters: Mapping[str, Any], store: Store, options: RunOptions
+    ) -> None:
+        self.flow = flow
+        self.options = options
+        self._adapt = options.adapt
+        self._parameters = parameters
+        self._world = ambient.world()
+        self._clock = self._world.monotonic
+        self.wall = self._world.wall
+        self.chance = self._world.stream("backoff")
+        self.faults = options.faults
+        self.header = self._make_header()
+        self._store = store
+        self._journal = store.journal(self.header)
+        self.state: State = Pending()
+        self._called: list[TaskRun] = []
+        self.tasks = TaskRuns(self._called)
+        self.cancel_reason = ""
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        self._main: asyncio.Task[Any] | None = None
+        self._began = self._clock()
+        self.emit = self._emitter()
+        self._counts: dict[str, int] = {}
+        self._foreign_counts: dict[str, int] = {}
+        self._ready: deque[TaskRun] = deque()
+        self._draining = False
+        self._open = 0
+        self._idle: asyncio.Future[None] | None = None
+        self._references: Sequence[TaskRun] | None = None
+        self._failed_fast: TaskRun | None = None
+        self._calm = False
+
+    def _make_header(self) -> RunHeader:
+        world, options = self._world, self.options
+        return RunHeader(
+            id=world.new_id(),
+            name=friendly_name(world.stream("names")),
+            flow=self.flow.name,
+            started=world.wall(),
+            parent=options.parent,
+            scenario=options.scenario,
+            seed=world.seed,
+            parameters={name: _short(value) for name, value in self._parameters.items()},
+        )
+
+    # ------------------------------------------------------------------ for users
+
+    @property
+    def id(self) -> str:
+        """Unique, sorts by time."""
+        return self.header.id
+
+    @property
+    def name(self) -> str:
+        """The friendly name, such as `quiet-heron`."""
+        return self.header.name
+
+    @property
+    def events(self) -> list[Event]:
+        """What happened so far, in order."""
+        return [Event._make(event) for event in self._journal.events]
+
+    @property
+    def store(self) -> str:
+        """Where the run is kept: `memory` or a file."""
+        return self._store.label
+
+    def result(self) -> Any:
+        """Return the flow's value.
+
+        Raises:
+            UsageError: while the run is not final.
+            Exception: what made the run fail: one failure as itself, several as an ExceptionGroup, a
+                failure without an exception of its own as TaskFailed.
+        """
+        if not self.state.is_final():
+            raise UsageError(
+                f"flow run {self.name!r} is {self.state.name}; wait for it with `await run.wait()`"
+            )
+        if self.state.is_success():
+            return self.state.result
+        error = self.state.result
+        if isinstance(error, BaseException) and not isinstance(error, Signal):
+            raise error
+        signal = error if isinstance(error, Signal) else None
+        raise TaskFailed(
+            f"flow run {self.name!r} ended {self.state.name}: {self.state.message}", self.state, signal
+        )
+
+    async def wait(self) -> FlowRun:
+        """Return the run when it is final; cancelling the waiter leaves the run going."""
+        if self._main is not None and not self._main.done():
+            await asyncio.wait([self._main])
+        self._raise_what_left_the_loop()
+        return self
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait for the flow's value; cancelling the waiter cancels the run."""
+        return self._value().__await__()
+
+    async def _value(self) -> Any:
+        try:
+            await self.wait()
+        except asyncio.CancelledError:
+            self.cancel("The caller was cancelled.")
+            await self.wait()
+            raise
+        return self.result()
+
+    def _raise_what_left_the_loop(self) -> None:
+        if self._main is not None and self._main.done() and not self._main.cancelled():
+            error = self._main.exception()
+            if error is not None:
+                raise error
+
+    def cancel(self, reason: str = "") -> None:
+        """Cancel the run and all its task runs; it is final when they are."""
+        if not self.state.is_final():
+            self.cancel_reason = reason or "The flow run was cancelled."
+            if self._main is not None:
+                self._main.cancel()
+
+    def set_reference_tasks(self, handles: Sequence[Handle[Any]]) -> None:
+        """Let these task runs decide the final state, instead of the terminal ones."""
+        self._references = self.own(handles)
+
+    def is_success(self) -> bool:
+        """Whether the run's state counts as success."""
+        return self.state.is_success()
+
+    def is_failed(self) -> bool:
+        """Whether the run's state counts as failure."""
+        return self.state.is_failed()
+
+    def is_final(self) -> bool:
+        """Whether the run has ended."""
+        return self.state.is_final()
+
+    def is_cancelled(self) -> bool:
+        """Whether the run was cancelled."""
+        return self.state.is_cancelled()
+
+    def __repr__(self) -> str:
+        return f"<flow run {self.name} of {self.flow.name!r} {self.state.name}, {len(self.tasks)} tasks>"
+
+    # ------------------------------------------------------------------ as the scope of calls
+
+    def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
+        """Make a task run of a call; it starts at the earliest on the next turn of the loop."""
+        if self.state.is_final():
+            raise UsageError(f"task {task.name!r} was called after flow run {self.name!r} had ended")
+        if self._adapt is not None:
+            task = self._adapt(task)
+        fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
+        foreign = asyncio.current_task() is not self._main
+        counts = self._foreign_counts if foreign else self._counts
+        name = task.name
+        counts[name] = count = counts.get(name, 0) + 1
+        number = len(self._called) + 1
+        task_run = TaskRun(self, task, args, kwargs, fed_by, number, -count if foreign else count)
+        self._called.append(task_run)
+        self._open += 1
+        if number == collector.LARGE:
+            self._calm = collector.enter()
+        self.emit("task_called", number, 0, task_run)
+        if not task_run.waiting:
+            task_run.start()
+        return task_run
+
+    def call_flow(self, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
+        """Make a task run whose body is a run of a child flow."""
+
+        async def child(*args: Any, **kwargs: Any) -> None:
+            run = FlowRun(flow, flow.bind(args, kwargs), self._store, self.options.for_child(self.id))
+            await run.finish_inside()
+
+        return self.call(Task(child, name=flow.name), args, kwargs)
+
+    def _sources_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[TaskRun, ...]:
+        found: list[Handle[Any]] = []
+        for value in args:
+            if type(value) is TaskRun:
+                found.append(value)
+            elif type(value) not in PLAIN:
+                find_handles(value, found)
+        for value in kwargs.values():
+            if type(value) not in PLAIN:
+                find_handles(value, found)
+        return self.own(found) if found else ()
+
+    def own(self, handles: Iterable[Handle[Any]]) -> tuple[TaskRun, ...]:
+        """Return the task runs behind handles, each once.
+
+        Raises:
+            InvalidFlow: when one belongs to another flow run.
+        """
+        task_runs: dict[TaskRun, None] = {}
+        for handle in handles:
+            source = source_of(handle)
+            if not isinstance(source, TaskRun) or source.run is not self:
+                raise InvalidFlow(f"{handle.name!r} belongs to another flow run than {self.name!r}")
+            task_runs[source] = None
+        return tuple(task_runs)
+
+    def _proceed(self, task_runs: Iterable[TaskRun]) -> None:
+        """Let task runs count one thing less to wait for, without recursion down a long chain."""
+        self._ready.extend(task_runs)
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._ready:
+                self._ready.popleft().proceed()
+        finally:
+            self._draining = False
+
+    def settled(self, task_run: TaskRun) -> None:
+        """Hear that a task run is final."""
+        self._open -= 1
+        if task_run.dependents:
+            self._proceed(task_run.dependents)
+        if self.flow.fail_fast and self._failed_fast is None and task_run.state.is_failed():
+            self._fail_fast(task_run)
+        if not self._open and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Start the asyncio task of a task run, which keeps it, in a copy of the flow body's context."""
+        return self._loop.create_task(coroutine, name=name, context=self._context.copy())
+
+    # ------------------------------------------------------------------ events
+
+    def offset(self) -> float:
+        """Return the seconds since the run started."""
+        return self._clock() - self._began
+
+    def _emitter(self) -> Callable[[Kind, int, int, Any], None]:
+        """Return the function that appends an event; a closure, since it is called thrice per task."""
+        append = self._tell_listeners if self._world.listeners else self._journal.append
+        clock, began = self._clock, self._began
+
+        def emit(kind: Kind, task: int, attempt: int, detail: Any) -> None:
+            append((clock() - began, kind, task, attempt, detail))
+
+        return emit
+
+    def _tell_listeners(self, event: tuple[Any, ...]) -> None:
+        """Append an event and show it to the views; a view that fails is dropped, the run goes on."""
+        seq = len(self._journal.events)
+        self._journal.append(event)
+        seen = Event._make(event)
+        for listener in list(self._world.listeners):
+            try:
+                listener(self.header, seq, seen)
+            except Exception:  # noqa: BLE001 - a view can't change a run, whatever it raises
+                self._world.listeners.remove(listener)
+                _log.exception("a listener failed and was removed; the run is not affected")
+
+    # ------------------------------------------------------------------ the run itself
+
+    def begin(self) -> None:
+        """Start the run as an asyncio task of its own, which this object keeps."""
+        self._main = self._loop.create_task(
+            self._execute(), name=f"flow {self.flow.name}", context=self._context
+        )
+
+    async def finish_inside(self) -> NoReturn:
+        """Run as the body of a task run of the parent flow, and end that task run in the same state."""
+        self.begin()
+        try:
+            await self.wait()
+        except asyncio.CancelledError:
+            self.cancel("The parent's task run was cancelled.")
+            await self.wait()
+            raise
+        raise ENDRUN(self.state)
+
+    async def _execute(self) -> None:
+        scope.set(self)
+        self.emit("run_started", 0, 0, self._description())
+        try:
+            final = await self._after_handlers(await self._body_and_tasks())
+        finally:
+            if self._calm:
+                collector.leave()
+        await self._end(final)
+
+    def _description(self) -> dict[str, Any]:
+        header = self.header
+        return {
+            "flow": header.flow,
+            "name": header.name,
+            "parent": header.parent,
+            "scenario": header.scenario,
+            "seed": header.seed,
+            "parameters": dict(header.parameters),
+        }
+
+    async def _body_and_tasks(self) -> State:
+        """Run the body and all its task runs to their ends; return the state that the flow run goes to."""
+        running = await self._after_handlers(Running())
+        if running.is_final():
+            return running
+        check_move(self.state, running)
+        self.emit("state_changed", 0, 0, running)
+        self.state = running
+        cancelled = False
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            value = self.flow.fn(**self._parameters)
+            if asyncio.iscoroutine(value):
+                value = await value
+        except asyncio.CancelledError:
+            cancelled = True
+            self._cancel_tasks()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:  # noqa: BLE001 - whatever the body raises is the flow's failure
+            error = sole_signal(raised)
+        cancelled = await self._wait_for_tasks() or cancelled
+        if self._failed_fast is not None:
+            return self._failed_fast_state(self._failed_fast)
+        if cancelled:
+            return Cancelled(self.cancel_reason)
+        return self._conclude(value, error)
+
+    async def _wait_for_tasks(self) -> bool:
+        """Wait until every task run is final; return whether the run was cancelled meanwhile."""
+        cancelled = False
+        while self._open:
+            self._idle = self._loop.create_future()
+            try:
+                await self._idle
+            except asyncio.CancelledError:
+                cancelled = True
+                self._cancel_tasks()
+        return cancelled
+
+    def _cancel_tasks(self) -> None:
+        self.cancel_reason = self.cancel_reason or "The flow run was cancelled."
+        for task_run in list(self.tasks):
+            task_run.cancel()
+
+    def _fail_fast(self, task_run: TaskRun) -> None:
+        self._failed_fast = task_run
+        self.cancel_reason = f"Task {task_run.name!r} failed and the flow fails fast."
+        if self._main is not None:
+            self._main.cancel()
+
+    def _failed_fast_state(self, task_run: TaskRun) -> State:
+        return Failed(f"Task {task_run.name!r} failed and the flow fails fast.", task_run.error())
+
+    def _conclude(self, value: Any, error: BaseException | None) -> State:
+        if isinstance(error, Signal):
+            return error.to_state()
+        if error is not None:
+            return Failed(f"The flow's body raised {type(error).__name__}: {error}", error)
+        if isinstance(value, State):
+            return value if value.is_final() else Failed(f"The flow's body returned {value!r}.")
+        returned: list[Handle[Any]] = []
+        find_handles(value, returned)
+        references = self._references if self._references is not None else self.own(returned)
+        references = references or self.tasks.terminal()
+        state = final_state(references)
+        if not state.is_success():
+            return state
+        return Success(state.message, substitute(value, value_downstream))
+
+    async def _after_handlers(self, proposed: State) -> State:
+        flow = self.flow
+        if not flow.state_handlers and flow.on_failure is None:
+            return proposed
+        try:
+            return await consult(self, flow.state_handlers, flow.on_failure, self.state, proposed)
+        except Signal as signal:
+            return signal.to_state()
+        except HandlerFailed as error:
+            self.emit("handler_failed", 0, 0, {"error": str(error)})
+            return Failed(str(error), error)
+
+    async def _end(self, final: State) -> None:
+        """Record the end, make the record last, and only then let the run be final."""
+        check_move(self.state, final)
+        self.emit("state_changed", 0, 0, final)
+        self.emit("run_ended", 0, 0, self._totals())
+        try:
+            await self._journal.commit()
+        except StoreError as error:
+            _log.warning("flow run %s goes unrecorded: %s", self.name, error)
+        finally:
+            self.state = final
+        if isinstance(final.result, SystemExit):
+            raise final.result
+
+    def _totals(self) -> dict[str, int]:
+        return {
+            "tasks": len(self.tasks),
+            "attempts": sum(task_run.attempt for task_run in self.tasks),
+            "faults": sum(1 for event in self._journal.events if event[1] == "fault_injected"),
+        }
+
+
+def _short(value: Any, limit: int = 200) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

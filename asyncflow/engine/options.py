@@ -1,0 +1,35 @@
+"""What assembly code may ask of a run beyond the flow and its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from asyncflow.ports import FaultSource
+from asyncflow.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run differs from a plain one.
+
+    Attributes:
+        parent: the id of the flow run that calls this one.
+        scenario: the name of the scenario that rehearses it.
+        faults: who is asked whether a fault strikes.
+        adapt: changes tasks for this run, such as giving them a scenario's policies.
+    """
+
+    parent: str | None = None
+    scenario: str | None = None
+    faults: FaultSource | None = None
+    adapt: Callable[[Task[..., Any]], Task[..., Any]] | None = None
+
+    def for_child(self, parent: str) -> RunOptions:
+        """Return the options of a child run: the same faults and policies, another parent."""
+        return replace(self, parent=parent)
+
+
+PLAIN = RunOptions()
+"""A run as the flow's author wrote it."""

@@ -1,0 +1,278 @@
+"""`@flow` and `with Flow(...)`: two ways to write a flow, one Flow, one engine."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import Token
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from asyncflow import ports
+from asyncflow.binding import compile_check
+from asyncflow.errors import InvalidFlow, UsageError, did_you_mean
+from asyncflow.graph import Graph
+from asyncflow.handles import Handle, Scope, scope
+from asyncflow.parameters import Spec, check, specs_of
+from asyncflow.recording import Recording, sketch
+from asyncflow.task import FailureHandler, StateHandler
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_OPTIONS = ("name", "state_handlers", "on_failure", "fail_fast", "store")
+
+
+class Flow(Generic[P, R]):
+    """A declared flow: a function that calls tasks, or calls recorded in a `with` block.
+
+    Args:
+        name: shown to people; must not be empty.
+        state_handlers: functions `(flow_run, old, new)` called when the flow run's state changes.
+        on_failure: a function `(flow_run, state)` called when the flow run fails.
+        fail_fast: whether the first failed task cancels all others.
+        store: where runs are kept: a path, `":memory:"` or a Store; memory when nothing says otherwise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        state_handlers: Sequence[StateHandler] | None = None,
+        on_failure: FailureHandler | None = None,
+        fail_fast: bool = False,
+        store: Any = None,
+    ) -> None:
+        if not name or not isinstance(name, str):
+            raise InvalidFlow(f"a flow needs a name, not {name!r}: Flow('my flow')")
+        self.name = name
+        self.state_handlers = tuple(state_handlers or ())
+        self.on_failure = on_failure
+        self.fail_fast = fail_fast
+        self.store = store
+        self._recording: Recording | None = Recording(name)
+        self.fn: Callable[..., Any] = self._recording.replay
+        self._token: Token[Scope | None] | None = None
+        self._check: Callable[..., None] = _takes_nothing_by_position
+
+    @classmethod
+    def of(cls, fn: Callable[P, Any], options: Mapping[str, Any]) -> Flow[P, Any]:
+        """Return the flow whose body is `fn`; `@flow` is the way to write it."""
+        for name in options:
+            if name not in _OPTIONS:
+                raise InvalidFlow(f"unknown flow option {name!r}.{did_you_mean(name, _OPTIONS)}")
+        name = options.get("name") or fn.__name__.replace("_", " ")
+        made: Flow[P, Any] = cls(name, **{k: v for k, v in options.items() if k != "name"})
+        made.fn = fn
+        made._recording = None
+        made._check = compile_check(fn, fn.__name__)
+        made.__doc__ = fn.__doc__
+        return made
+
+    # -------------------------------------------------------------- recording
+
+    def __enter__(self) -> Flow[P, R]:
+        if self._recording is None:
+            raise InvalidFlow(
+                f"flow {self.name!r} has a function as its body; nothing can be recorded into it"
+            )
+        if self._token is not None or isinstance(scope.get(), Recording):
+            raise InvalidFlow(f"flow {self.name!r} can't be recorded inside another recording")
+        self._token = scope.set(self._recording)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            scope.reset(self._token)
+            self._token = None
+
+    def set_reference_tasks(self, handles: Sequence[Handle[Any]]) -> None:
+        """Let these tasks decide the flow's final state, instead of the terminal ones.
+
+        Raises:
+            InvalidFlow: when one of them is not part of this flow.
+        """
+        if self._recording is None:
+            raise InvalidFlow(
+                "a function's reference tasks are the handles that it returns, or "
+                "asyncflow.current().set_reference_tasks([...]) inside its body"
+            )
+        self._recording.set_references(handles)
+
+    # -------------------------------------------------------------- what it is
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the body is an `async def` function, which may await handles."""
+        return inspect.iscoroutinefunction(self.fn)
+
+    @property
+    def parameters(self) -> Mapping[str, Spec]:
+        """The flow's parameters by name."""
+        return specs_of(self.fn) if self._recording is None else self._recording.parameters
+
+    def graph(self) -> Graph:
+        """Return the graph as far as it is known before a run.
+
+        An `async def` body that awaits is followed up to its first await.
+        """
+        return self._sketch().graph()
+
+    def task_names(self) -> tuple[list[str], bool]:
+        """Return the names of the tasks known before a run, and whether these are all of them."""
+        recording = self._sketch()
+        return list(dict.fromkeys(call.name for call in recording.calls)), recording.complete
+
+    def _sketch(self) -> Recording:
+        return self._recording or sketch(self.name, self.fn, self.parameters)
+
+    def with_options(self, **options: Any) -> Flow[P, R]:
+        """Return a copy with other options; the names are those of `Flow`."""
+        changed = copy.copy(self)
+        for name, value in options.items():
+            if name not in _OPTIONS:
+                raise InvalidFlow(f"unknown flow option {name!r}.{did_you_mean(name, _OPTIONS)}")
+            setattr(changed, name, tuple(value or ()) if name == "state_handlers" else value)
+        return changed
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.name!r}>"
+
+    # -------------------------------------------------------------- running
+
+    def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a run's parameters after checking their names.
+
+        Raises:
+            ParameterError: naming all that are missing or unexpected.
+        """
+        given = dict(given)
+        if isinstance(given.get("parameters"), Mapping) and "parameters" not in self.parameters:
+            given.update(given.pop("parameters"))
+        check(self.name, self.parameters, given)
+        return given
+
+    def run(self, **parameters: Any) -> ports.Run[R]:
+        """Run the flow to its end and return the run; a failed flow raises nothing.
+
+        Args:
+            **parameters: the flow's parameters.
+
+        Raises:
+            ParameterError: when parameters are missing or unexpected.
+            UsageError: on a running event loop, where `await flow.start(...)` belongs.
+        """
+        if _loop_is_running():
+            raise UsageError(
+                f"flow {self.name!r}.run() would block the running event loop; "
+                "use `run = await flow.start(...)` and `await run.wait()`"
+            )
+        run: ports.Run[R] = ports.engine().run(self, self.arguments(parameters))
+        return run
+
+    async def start(self, **parameters: Any) -> ports.Run[R]:
+        """Start the flow on the running event loop and return the run.
+
+        Args:
+            **parameters: the flow's parameters.
+
+        Raises:
+            ParameterError: when parameters are missing or unexpected.
+        """
+        run: ports.Run[R] = await ports.engine().start(self, self.arguments(parameters))
+        return run
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Call the flow: a child run inside a run, else a coroutine (`async def`) or the value (`def`).
+
+        Raises:
+            UsageError: for a `def` body on a running event loop.
+        """
+        self._check(*args, **kwargs)
+        found = scope.get()
+        if found is not None:
+            return found.call_flow(self, args, kwargs)
+        parameters = self.bind(args, kwargs)
+        if self.is_async:
+            return ports.engine().call(self, parameters)
+        return self.run(**parameters).result()
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by name."""
+        names = [name for name in self.parameters if name not in kwargs]
+        return {**dict(zip(names, args, strict=False)), **kwargs}
+
+    def visualize(self, path: str | Path | None = None) -> Path:
+        """Draw the flow's graph into a file and return its path.
+
+        Args:
+            path: where to; the suffix says how (`.svg`, `.pdf`, `.dot`, `.mmd`). Without it
+                `<flow name>.pdf` in the current folder.
+        """
+        saved: Path = ports.drawer().save(self.graph(), path)
+        return saved
+
+
+def _takes_nothing_by_position(**_parameters: Any) -> None:
+    """Check a call of a recorded flow: its parameters have names only."""
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class _Declare(Protocol):
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Flow[P, R]: ...
+
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Flow[P, R]: ...
+
+
+@overload
+def flow(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Flow[P, R]: ...
+
+
+@overload
+def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
+
+
+@overload
+def flow(
+    *,
+    name: str = "",
+    state_handlers: Sequence[StateHandler] | None = None,
+    on_failure: FailureHandler | None = None,
+    fail_fast: bool = False,
+    store: Any = None,
+) -> _Declare: ...
+
+
+def flow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Declare a function that calls tasks as a flow; bare (`@flow`) or with the options of `Flow`.
+
+    An `async def` body may await handles. A `def` body only wires them: it is wired whole before anything
+    starts.
+
+    Args:
+        fn: the function.
+        **options: the options of Flow; `name` is the function's name, with blanks, when not given.
+
+    Returns:
+        The Flow, or for `@flow(...)` what turns a function into one.
+    """
+    if fn is not None:
+        return Flow.of(fn, options)
+    return lambda body: Flow.of(body, options)
