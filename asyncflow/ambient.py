@@ -25,6 +25,8 @@ class World:
 
     Args:
         seed: fixes all chance; None draws from the operating system.
+        seeded_identity: whether ids and names follow the seed too. They don't where the wall clock is real:
+            ten rehearsals with one seed are still ten runs to tell apart.
         monotonic: seconds that never go back, for durations.
         wall: UTC epoch seconds, for people.
 
@@ -37,6 +39,7 @@ class World:
         self,
         *,
         seed: int | None = None,
+        seeded_identity: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -46,6 +49,8 @@ class World:
         self.listeners: list[Any] = []
         self.threads: Any = None
         self._streams: dict[str, Random] = {}
+        if not seeded_identity:
+            self._streams.update(ids=Random(), names=Random())
         self._shared: dict[tuple[str, str], tuple[object, object]] = {}
 
     def stream(self, name: str) -> Random:

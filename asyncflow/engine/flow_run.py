@@ -79,7 +79,7 @@ class FlowRun:
     def _make_header(self) -> RunHeader:
         world, options = self._world, self.options
         return RunHeader(
-            id=world.new_id(),
+            id=options.run_id or world.new_id(),
             name=friendly_name(world.stream("names")),
             flow=self.flow.name,
             started=world.wall(),

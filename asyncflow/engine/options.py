@@ -15,12 +15,14 @@ class RunOptions:
     """How a run differs from a plain one.
 
     Attributes:
+        run_id: the run's id, when assembly code needs to know it before; drawn when None.
         parent: the id of the flow run that calls this one.
         scenario: the name of the scenario that rehearses it.
         faults: who is asked whether a fault strikes.
         adapt: changes tasks for this run, such as giving them a scenario's policies.
     """
 
+    run_id: str | None = None
     parent: str | None = None
     scenario: str | None = None
     faults: FaultSource | None = None
@@ -28,7 +30,7 @@ class RunOptions:
 
     def for_child(self, parent: str) -> RunOptions:
         """Return the options of a child run: the same faults and policies, another parent."""
-        return replace(self, parent=parent)
+        return replace(self, run_id=None, parent=parent)
 
 
 PLAIN = RunOptions()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Any
 
+import aiohttp
 import aiosqlite
 
 from asyncflow import exponential, flow, signals, task
@@ -47,7 +48,13 @@ class Complaint:
 create_table = SQLiteScript(db=DATABASE, script=CREATE_TABLE, name="create_table")
 
 
-@task(retry=Retry(4, delay=exponential(0.2, cap=5.0), jitter="full", on=(OSError, ValueError)), timeout=10.0)
+PATIENT = Retry(
+    4, delay=exponential(0.2, cap=5.0), jitter="full", on=(aiohttp.ClientError, TimeoutError, ValueError)
+)
+"""Connections that fail, answers that come late, and bodies that are not JSON may be better next time."""
+
+
+@task(retry=PATIENT, timeout=10.0)
 async def get_complaints(size: int = 10) -> list[dict[str, Any]]:
     """Return the newest complaints as the API gives them."""
     answer = await get_json(API, {"size": size, "no_aggs": "true"})

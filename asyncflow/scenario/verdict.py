@@ -1,0 +1,149 @@
+"""The verdict on a rehearsal: a word, a sentence, and what they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from asyncflow.history import RunHistory
+from asyncflow.human import plural
+from asyncflow.scenario.expectations import Check
+
+Word = Literal["held", "violated", "not-reached"]
+"""held: every expectation is true and every fault struck. violated: an expectation is false.
+not-reached: a fault that had to strike never did, so the rehearsal shows nothing."""
+
+REPORT_VERSION = 1
+"""The version of the JSON form."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCount:
+    """A planned fault and how often it struck.
+
+    Attributes:
+        id: names it in the file, such as `fault[1]`.
+        at: where it strikes, in the words of the file.
+        do: what it does.
+        fired: how often it struck.
+        optional: whether the verdict may hold although it never did.
+    """
+
+    id: str
+    at: dict[str, Any]
+    do: str
+    fired: int
+    optional: bool = False
+
+    def __str__(self) -> str:
+        place = self.at.get("task") or self.at.get("service") or ""
+        which = next((f", {key} {self.at[key]}" for key in ("attempt", "request") if key in self.at), "")
+        return f"{self.do} at {place}{which}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a rehearsal came to.
+
+    Attributes:
+        scenario: its name.
+        variant: the variant's name, or None for the scenario itself.
+        world: `real` or `simulated`.
+        seed: the seed of all chance.
+        history: the run's events, folded.
+        faults: the planned faults.
+        checks: the expectations.
+        wall_s: seconds that the rehearsal took.
+        home: the folder in which it ran, which is kept.
+    """
+
+    scenario: str
+    variant: str | None
+    world: str
+    seed: int | None
+    history: RunHistory
+    faults: tuple[FaultCount, ...]
+    checks: tuple[Check, ...]
+    wall_s: float
+    home: Path
+
+    @property
+    def verdict(self) -> Word:
+        """The verdict in one word."""
+        if not all(check.held for check in self.checks):
+            return "violated"
+        return "not-reached" if self._missing() else "held"
+
+    def _missing(self) -> list[FaultCount]:
+        return [fault for fault in self.faults if not fault.fired and not fault.optional]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        match self.verdict:
+            case "held":
+                return self._held()
+            case "violated":
+                return self._violated()
+            case "not-reached":
+                return (
+                    f"Not reached: {_listed(self._missing())} never struck, so this rehearsal shows nothing. "
+                    "Look at the address of the fault, or mark it optional = true."
+                )
+
+    def _held(self) -> str:
+        state, struck = self.history.state.name, sum(fault.fired for fault in self.faults)
+        if not struck:
+            return f"Held: no fault was in the way and the flow ended {state}, as expected."
+        retried = self.history.attempts - len([t for t in self.history.tasks if t.attempt_count])
+        saved = f", {plural(retried, 'retry', 'retries')} followed" if retried > 0 else ""
+        verb = "fault struck" if struck == 1 else "faults struck"
+        return f"Failed successfully: {struck} {verb}{saved}, and the flow ended {state}, as expected."
+
+    def _violated(self) -> str:
+        broken = [check for check in self.checks if not check.held]
+        first = f"{broken[0].what}, but it was: {broken[0].detail}"
+        more = f" (and {plural(len(broken) - 1, 'more expectation')})" if len(broken) > 1 else ""
+        missing = f" {_listed(self._missing())} never struck." if self._missing() else ""
+        return f"Violated: expected that {first}{more}.{missing}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON-ready data; `docs/scenarios.md` describes it."""
+        history = self.history
+        return {
+            "v": REPORT_VERSION,
+            "scenario": self.scenario,
+            "variant": self.variant,
+            "world": self.world,
+            "seed": self.seed,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "run": history.header.id,
+            "name": history.header.name,
+            "flow": {"name": history.header.flow, "state": history.state.name},
+            "tasks": _tasks(history),
+            "faults": [
+                {"at": fault.at, "do": fault.do, "fired": fault.fired, "optional": fault.optional}
+                for fault in self.faults
+            ],
+            "expectations": [
+                {"what": check.what, "held": check.held, "detail": check.detail} for check in self.checks
+            ],
+            "virtual_s": history.ended,
+            "wall_s": self.wall_s,
+            "home": str(self.home),
+        }
+
+
+def _listed(faults: Sequence[FaultCount]) -> str:
+    return "; ".join(str(fault) for fault in faults)
+
+
+def _tasks(history: RunHistory) -> dict[str, Any]:
+    """Return the task runs by key."""
+    return {
+        task.key: {"state": task.state.name, "attempts": task.attempt_count, "calls": task.call_count}
+        for task in history.tasks
+    }
