@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,10 @@ from asyncflow.engine.task_run import TaskRun
 from asyncflow.flow import Flow
 from asyncflow.ports import Store
 
-__all__ = ["FlowRun", "RunOptions", "TaskRun", "call", "run", "start"]
+__all__ = ["FlowRun", "RunOptions", "TaskRun", "call", "run", "start", "to_its_end"]
+
+
+_log = logging.getLogger("asyncflow")
 
 
 def run(
@@ -30,32 +34,31 @@ def run(
     Args:
         flow: the flow.
         parameters: its parameters, already checked.
-        store: where the run is kept; chosen from the flow and the environment when not given.
+        store: an open store in which the run is kept; chosen from flow and environment when not given.
         options: how the run differs from a plain one.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C.
     """
     with asyncio.Runner() as runner:
-        return runner.run(_to_its_end(flow, parameters, store, options))
+        return runner.run(to_its_end(flow, parameters, store=store, options=options))
 
 
-async def _to_its_end(
-    flow: Flow[..., Any], parameters: Mapping[str, Any], store: Store | None, options: RunOptions
+async def to_its_end(
+    flow: Flow[..., Any],
+    parameters: Mapping[str, Any],
+    *,
+    store: Store | None = None,
+    options: RunOptions = PLAIN,
 ) -> FlowRun:
-    keeper = store or await ports.stores().for_script(flow.store)
+    """Run a flow and return the run when it is final; cancelling the caller cancels the run first."""
+    flow_run = await start(flow, parameters, store=store, options=options)
     try:
-        flow_run = FlowRun(flow, parameters, keeper, options)
-        flow_run.begin()
-        try:
-            return await flow_run.wait()
-        except asyncio.CancelledError:
-            flow_run.cancel("Interrupted.")
-            await flow_run.wait()
-            raise
-    finally:
-        if store is None:
-            await keeper.close()
+        return await flow_run.wait()
+    except asyncio.CancelledError:
+        flow_run.cancel("Interrupted.")
+        await flow_run.wait()
+        raise
 
 
 async def start(
@@ -66,10 +69,23 @@ async def start(
     options: RunOptions = PLAIN,
 ) -> FlowRun:
     """Start a flow on the running event loop and return the run; it owns its asyncio tasks."""
-    keeper = store or await ports.stores().for_script(flow.store)
-    flow_run = FlowRun(flow, parameters, keeper, options)
+    owned = None
+    if store is None:
+        store = await _chosen_store(flow.store)
+        owned = None if store is flow.store else store
+    flow_run = FlowRun(flow, parameters, store, options, owned)
     flow_run.begin()
     return flow_run
+
+
+async def _chosen_store(asked_for: Any) -> Store:
+    """Return the store that flow or environment ask for, open; memory when nobody asks or it can't be had."""
+    stores = ports.stores()
+    keeper, warning = await stores.open_or_memory(stores.told(asked_for) or stores.MemoryStore())
+    if warning is not None:
+        _log.warning(warning)
+    chosen: Store = keeper
+    return chosen
 
 
 async def call(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Any:

@@ -43,7 +43,12 @@ class FlowRun:
     """
 
     def __init__(
-        self, flow: Flow[..., Any], parameters: Mapping[str, Any], store: Store, options: RunOptions
+        self,
+        flow: Flow[..., Any],
+        parameters: Mapping[str, Any],
+        store: Store,
+        options: RunOptions,
+        owned_store: Store | None = None,
     ) -> None:
         self.flow = flow
         self.options = options
@@ -56,6 +61,7 @@ class FlowRun:
         self.faults = options.faults
         self.header = self._make_header()
         self._store = store
+        self._owned_store = owned_store
         self._journal = store.journal(self.header)
         self.state: State = Pending()
         self._called: list[TaskRun] = []
@@ -435,6 +441,8 @@ class FlowRun:
         except StoreError as error:
             _log.warning("flow run %s goes unrecorded: %s", self.name, error)
         finally:
+            if self._owned_store is not None:
+                await self._owned_store.close()
             self.state = final
         if isinstance(final.result, SystemExit):
             raise final.result

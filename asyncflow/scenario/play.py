@@ -18,7 +18,9 @@ from asyncflow.faults import FaultPlan, TaskFault
 from asyncflow.flow import Flow
 from asyncflow.handles import scope
 from asyncflow.history import History, RunHistory
-from asyncflow.net import HttpFault, Redirect, Replica
+from asyncflow.net.http_faults import HttpFault
+from asyncflow.net.redirect import Redirect
+from asyncflow.net.replica import Replica
 from asyncflow.ports import Listener
 from asyncflow.scenario.expectations import Check, Facts, check_all
 from asyncflow.scenario.format import Expect, Scenario, Service
