@@ -6,7 +6,7 @@ Importing it defines names and does nothing else: no configuration, no files, no
 from asyncflow import signals, states, triggers
 from asyncflow.errors import AsyncflowError, TaskFailed
 from asyncflow.flow import Flow, flow
-from asyncflow.guard import Policy
+from asyncflow.guard.policy import Policy
 from asyncflow.handles import Handle, current
 from asyncflow.policy.backoff import constant, exponential, linear
 from asyncflow.policy.breaker import Breaker

@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_origin, get_t
 
 from asyncflow.binding import compile_check
 from asyncflow.errors import InvalidTask, NotInFlow, did_you_mean
-from asyncflow.guard import Policy
+from asyncflow.guard.policy import Policy
 from asyncflow.handles import Handle, scope
 from asyncflow.policy.backoff import constant
 from asyncflow.policy.breaker import Breaker

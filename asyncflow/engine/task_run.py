@@ -14,7 +14,7 @@ from asyncflow.engine.bodies import body_of
 from asyncflow.engine.handlers import consult
 from asyncflow.errors import HandlerFailed, InvalidFlow, LateEdge, NotInFlow, TaskFailed
 from asyncflow.events import Kind
-from asyncflow.guard import outcome_of
+from asyncflow.guard.pipeline import outcome_of
 from asyncflow.handles import Handle, scope, substitute
 from asyncflow.outcomes import (
     ENOUGH,
