@@ -25,8 +25,9 @@ from asyncflow.ports import Listener
 from asyncflow.scenario.expectations import Check, Facts, check_all
 from asyncflow.scenario.format import Expect, Scenario, Service
 from asyncflow.scenario.policies import adapter
-from asyncflow.scenario.resolve import check_tasks, http_fault_ids, http_faults, policy_options, task_faults
+from asyncflow.scenario.resolve import http_fault_ids, http_faults, policy_options, task_faults
 from asyncflow.scenario.support import unsupported
+from asyncflow.scenario.tasks import check_tasks
 from asyncflow.scenario.values import said
 from asyncflow.scenario.verdict import FaultCount, Report
 from asyncflow.store import SQLiteStore
