@@ -110,7 +110,7 @@ class FlowRun:
     @property
     def events(self) -> list[Event]:
         """What happened so far, in order."""
-        return [Event._make(event) for event in self._journal.events]
+        return [_readable(event) for event in self._journal.events]
 
     @property
     def store(self) -> str:
@@ -300,7 +300,7 @@ class FlowRun:
         """Append an event and show it to the views; a view that fails is dropped, the run goes on."""
         seq = len(self._journal.events)
         self._journal.append(event)
-        seen = Event._make(event)
+        seen = _readable(event)
         for listener in list(self._world.listeners):
             try:
                 listener(self.header, seq, seen)
@@ -453,6 +453,12 @@ class FlowRun:
             "attempts": sum(task_run.attempt for task_run in self.tasks),
             "faults": sum(1 for event in self._journal.events if event[1] == "fault_injected"),
         }
+
+
+def _readable(event: tuple[Any, ...]) -> Event:
+    """Return an event as views get it: a State stays one, a task run becomes what is said of its call."""
+    read = Event._make(event)
+    return read._replace(detail=read.detail.to_json()) if read.kind == "task_called" else read
 
 
 def _short(value: Any, limit: int = 200) -> str:
