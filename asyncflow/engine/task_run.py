@@ -272,7 +272,7 @@ class TaskRun(Handle[Any]):
     @property
     def remaining(self) -> float | None:
         """Seconds until the running attempt times out; None when it has no timeout."""
-        timeout = self.task.policy.timeout
+        timeout = self.task.policy.plan.timeout
         return None if timeout is None else max(0.0, self._started + timeout - self.run.offset())
 
     @property
@@ -469,7 +469,7 @@ class TaskRun(Handle[Any]):
             return await consult(self, task.state_handlers, task.on_failure, self.state, proposed)
         except Signal as signal:
             outcome = Signalled(signal)
-            decision = decide(task.policy.retry, outcome, self.attempt, self.run.chance, self.run.wall())
+            decision = decide(task.policy.plan.retry, outcome, self.attempt, self.run.chance, self.run.wall())
             return self._proposal(outcome, decision, self.attempt)
         except HandlerFailed as error:
             self.note("handler_failed", {"error": str(error)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,11 +79,11 @@ def _check(what: str, held: bool, found: str) -> Check:  # noqa: FBT001 - one pr
     return Check(what, held, "" if held else found)
 
 
-def _names(said: str | list[str]) -> list[str]:
+def _names(said: str | Sequence[str]) -> Sequence[str]:
     return [said] if isinstance(said, str) else said
 
 
-def _either(words: list[str]) -> str:
+def _either(words: Sequence[str]) -> str:
     return " or ".join(words)
 
 
@@ -91,7 +91,7 @@ def _runs_of(history: RunHistory, name: str) -> list[TaskHistory]:
     return [task for task in history.tasks if task.name == name]
 
 
-def _task_states(name: str, wanted: list[str], runs: list[TaskHistory]) -> Check:
+def _task_states(name: str, wanted: Sequence[str], runs: list[TaskHistory]) -> Check:
     found = [run.state.name for run in runs]
     held = bool(found) and all(state in wanted for state in found)
     return _check(f"{name} ends {_either(wanted)}", held, ", ".join(dict.fromkeys(found)) or "was never called")
@@ -156,7 +156,7 @@ def _claims(rows: Rows) -> Iterator[tuple[str, str, Any]]:
         yield f"has no {column} that is NULL", query, lambda number: number == 0
 
 
-def _columns(said: str | list[str] | None) -> list[str]:
+def _columns(said: str | Sequence[str] | None) -> Sequence[str]:
     return [] if said is None else _names(said)
 
 
