@@ -74,7 +74,7 @@ class Handle(Generic[T_co]):
         Raises:
             LateEdge: when this one has already started.
         """
-        raise AssertionError("every kind of handle can be ordered")
+        raise AssertionError(f"every kind of handle can be ordered after {others}")
 
     def set_downstream(self, *others: Handle[Any]) -> None:
         """Let `others` start only after this one is final; no data is passed."""

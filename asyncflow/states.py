@@ -289,20 +289,20 @@ _NOWHERE: frozenset[type[State]] = frozenset()
 # A trigger, a signal or a handler may end a run before its body starts: so every waiting state leads to every
 # final one. Only recovery assigns Crashed, and only recovery leads out of it.
 _MOVES: dict[type[State], frozenset[type[State]]] = {
-        Pending: _ENDS | {Scheduled, Retrying, Paused, Running},
-        Scheduled: _ENDS | {Pending, Retrying, Paused, Running},
-        Retrying: _ENDS | {Pending, Paused, Running},
-        Paused: _ENDS | {Pending, Running},
-        Running: _ENDS | {Retrying, Paused, Scheduled, Crashed},
-        Success: _NOWHERE,
-        Cached: _NOWHERE,
-        Skipped: _NOWHERE,
-        Failed: _NOWHERE,
-        TimedOut: _NOWHERE,
-        TriggerFailed: _NOWHERE,
-        ValidationFailed: _NOWHERE,
-        Cancelled: _NOWHERE,
-        Crashed: frozenset((Retrying, Failed)),
+    Pending: _ENDS | {Scheduled, Retrying, Paused, Running},
+    Scheduled: _ENDS | {Pending, Retrying, Paused, Running},
+    Retrying: _ENDS | {Pending, Paused, Running},
+    Paused: _ENDS | {Pending, Running},
+    Running: _ENDS | {Retrying, Paused, Scheduled, Crashed},
+    Success: _NOWHERE,
+    Cached: _NOWHERE,
+    Skipped: _NOWHERE,
+    Failed: _NOWHERE,
+    TimedOut: _NOWHERE,
+    TriggerFailed: _NOWHERE,
+    ValidationFailed: _NOWHERE,
+    Cancelled: _NOWHERE,
+    Crashed: frozenset((Retrying, Failed)),
 }
 MOVES: Mapping[type[State], frozenset[type[State]]] = MappingProxyType(_MOVES)
 """The one table of legal moves: from a state's class to the classes that may follow it."""

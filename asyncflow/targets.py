@@ -37,7 +37,8 @@ def load_flow(reference: str) -> Flow[..., Any]:
     if isinstance(found, Flow):
         return found
     if found is not None:
-        raise UsageError(f"{name!r} in {source!r} is a {type(found).__name__}, not a flow; declare it with @flow")
+        kind = type(found).__name__
+        raise UsageError(f"{name!r} in {source!r} is a {kind}, not a flow; declare it with @flow")
     raise NotFound(f"{source!r} has no flow {name!r}, only {_listed(flows)}.{did_you_mean(name, flows)}")
 
 

@@ -23,9 +23,7 @@ def faulted(task_run: TaskRun, body: Callable[..., Any]) -> Callable[..., Any]:
 
     async def attempt(*args: Any, **kwargs: Any) -> Any:
         assert source is not None
-        struck: Sequence[TaskFault] = source.strike(
-            task_run.task.name, abs(task_run.place), task_run.attempt
-        )
+        struck: Sequence[TaskFault] = source.strike(task_run.task.name, abs(task_run.place), task_run.attempt)
         pending = list(struck)
         try:
             for fault in [fault for fault in struck if fault.when == "before"]:

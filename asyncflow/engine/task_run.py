@@ -314,7 +314,7 @@ class TaskRun(Handle[Any]):
     def _refused_by_upstream(self) -> State | None:
         """Return the state that a skip upstream or the trigger asks for, or None to run."""
         upstream = self.upstream
-        if self.task.trigger is all_successful and all([type(up.state) is Success for up in upstream]):
+        if self.task.trigger is all_successful and not any(type(up.state) is not Success for up in upstream):
             return None  # the common case, said quickly
         states = [other.state for other in upstream]
         if self.task.skip_on_upstream_skip and any(type(state) is Skipped for state in states):
@@ -352,22 +352,28 @@ class TaskRun(Handle[Any]):
             if instead is None or await self._goes_on_after(instead):
                 args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
                 await outcome_of(self.task.policy, body_of(self), args, kwargs, self)
-        except asyncio.CancelledError:
-            if not self.state.is_final():
-                await self._consult_and_commit(Cancelled(self.run.cancel_reason))
-            raise
-        except Exception as error:  # noqa: BLE001 - an argument's element that is not there fails the run
-            await self._consult_and_commit(self._failed(error))
-        except (KeyboardInterrupt, SystemExit) as error:
-            # asyncio lets these two out of the loop; what they interrupted is still recorded.
-            if not self.state.is_final():
-                self._commit(Failed(f"{type(error).__name__} left the run.", error))
-            raise
+        except BaseException as error:
+            if await self._leaves(error):
+                raise
         finally:
             self._asyncio = None
-            if not self.state.is_final():
+            if not self.state.final:
                 # Cancelled once more while the handlers were being asked: they had their chance.
                 self._commit(Cancelled(self.run.cancel_reason))
+
+    async def _leaves(self, error: BaseException) -> bool:
+        """Record what ended the attempts from outside the guard; return whether it travels on."""
+        if isinstance(error, Exception):
+            # An element of an argument that is not there: `handle["key"]` found no such key.
+            await self._consult_and_commit(self._failed(error))
+            return False
+        if not self.state.final:
+            if isinstance(error, asyncio.CancelledError):
+                await self._consult_and_commit(Cancelled(self.run.cancel_reason))
+            else:
+                # asyncio lets SystemExit and KeyboardInterrupt out of the loop; they are still recorded.
+                self._commit(Failed(f"{type(error).__name__} left the run.", error))
+        return True
 
     async def _goes_on_after(self, proposed: State) -> bool:
         await self._consult_and_commit(proposed)

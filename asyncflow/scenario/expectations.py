@@ -71,7 +71,9 @@ def _checks(expected: Expectations, facts: Facts) -> Iterator[Check]:
     if expected.within is not None:
         within = float(expected.within)
         yield _check(
-            f"the run ends within {expected.within}", history.ended <= within, f"took {duration(history.ended)}"
+            f"the run ends within {expected.within}",
+            history.ended <= within,
+            f"took {duration(history.ended)}",
         )
 
 
@@ -94,7 +96,9 @@ def _runs_of(history: RunHistory, name: str) -> list[TaskHistory]:
 def _task_states(name: str, wanted: Sequence[str], runs: list[TaskHistory]) -> Check:
     found = [run.state.name for run in runs]
     held = bool(found) and all(state in wanted for state in found)
-    return _check(f"{name} ends {_either(wanted)}", held, ", ".join(dict.fromkeys(found)) or "was never called")
+    return _check(
+        f"{name} ends {_either(wanted)}", held, ", ".join(dict.fromkeys(found)) or "was never called"
+    )
 
 
 def _count_of(what: str, name: str, wanted: Count, runs: list[TaskHistory]) -> Check:

@@ -1,4 +1,4 @@
-"""Plays a scenario in the real world: replicas on loopback, a fresh world, store and folder, then the verdict."""
+"""Plays a scenario in the real world: replicas, a fresh world, store and folder, then the verdict."""
 
 from __future__ import annotations
 

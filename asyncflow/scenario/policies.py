@@ -53,9 +53,7 @@ def _retry(options: Mapping[str, Any]) -> Retry:
     return Retry(**told)
 
 
-def _delay(
-    kind: str, base: float = 0.0, cap: float | None = None, delays: tuple[float, ...] = ()
-) -> Any:
+def _delay(kind: str, base: float = 0.0, cap: float | None = None, delays: tuple[float, ...] = ()) -> Any:
     match kind:
         case "custom":
             return delays
