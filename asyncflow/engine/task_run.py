@@ -314,8 +314,8 @@ class TaskRun(Handle[Any]):
     def _refused_by_upstream(self) -> State | None:
         """Return the state that a skip upstream or the trigger asks for, or None to run."""
         upstream = self.upstream
-        if self.task.trigger is all_successful and not any(type(up.state) is not Success for up in upstream):
-            return None  # the common case, said quickly
+        if self.task.trigger is all_successful and _all_plain_successes(upstream):
+            return None
         states = [other.state for other in upstream]
         if self.task.skip_on_upstream_skip and any(type(state) is Skipped for state in states):
             return Skipped("Something upstream was skipped; skip_on_upstream_skip=False would run the task.")
@@ -513,6 +513,14 @@ class TaskRun(Handle[Any]):
     def to_json(self) -> dict[str, Any]:
         """Return the detail of the event `task_called`."""
         return {"name": self.name, "key": self.key, "upstream": [other.number for other in self.fed_by]}
+
+
+def _all_plain_successes(upstream: tuple[TaskRun, ...]) -> bool:
+    """Whether nothing upstream failed or was skipped: the common case, told quickly."""
+    for other in upstream:  # noqa: SIM110 - a generator in all() takes twice as long
+        if type(other.state) is not Success:
+            return False
+    return True
 
 
 def value_downstream(handle: Handle[Any]) -> Any:
