@@ -1,0 +1,30 @@
+import json
+import os
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from asyncflow.net.complaint_records import complaints
+
+_HERE = Path(__file__).resolve()
+_PLACES = [os.environ.get("ASYNCFLOW_DATA", ""), str(_HERE.parents[2].parent / "shared" / "data")]
+_REAL = next(
+    (file for place in _PLACES if place and (file := Path(place) / "cfpb_complaints.json").is_file()), None
+)
+
+
+def pytest_generate_tests(metafunc):
+    """A test of `answer_file` runs on an answer that we made, and on a real one where there is one."""
+    if "answer_file" in metafunc.fixturenames:
+        metafunc.parametrize("answer_file", ["made"] + ["real"] * (_REAL is not None), indirect=True)
+
+
+@pytest.fixture
+def answer_file(request, tmp_path):
+    if request.param == "real":
+        return _REAL
+    hits = [{"_id": record["complaint_id"], "_source": record} for record in complaints(Random(3), 60)]
+    path = tmp_path / "answer.json"
+    path.write_text(json.dumps({"took": 1, "hits": {"hits": hits}}, indent=1), encoding="utf-8")
+    return path
