@@ -18,7 +18,8 @@ from aiohttp import web
 from asyncflow.net.http_faults import HttpFault
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-OnFault = Callable[[HttpFault, int], None]
+OnFault = Callable[[HttpFault, int, int], None]
+"""Called at each strike with the fault, the request's number as the fault counts, and the client's port."""
 
 _DRIPS = 16
 _SETTLE = 0.02  # seconds in which the client reads what was sent before a reset may discard it
@@ -56,12 +57,12 @@ class Striker:
         due = self._due(request.path)
         for fault, number in due:
             if fault.do == "slow":
-                self._tell(fault, number)
+                self._tell(fault, number, request)
                 if not await self._pause(fault.seconds):
                     return _drop(request)
         for fault, number in due:
             if fault.do != "slow":
-                self._tell(fault, number)
+                self._tell(fault, number, request)
                 return await self._strike(fault, request, handler)
         return await handler(request)
 
@@ -75,9 +76,10 @@ class Striker:
                     due.append((fault, self._covered[index]))
         return due
 
-    def _tell(self, fault: HttpFault, number: int) -> None:
+    def _tell(self, fault: HttpFault, number: int, request: web.Request) -> None:
         if self._on_fault is not None:
-            self._on_fault(fault, number)
+            peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+            self._on_fault(fault, number, peer[1] if peer else 0)
 
     async def _pause(self, seconds: float | None) -> bool:
         """Wait so long, or without end; return False at once when the server shuts down."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asyncflow.errors import UsageError
@@ -35,10 +35,19 @@ class Redirect:
     Args:
         mapping: ports on this machine by host name.
         strict: whether everything else that is not on this machine is refused.
+        on_connect: called in the client's context with the local port of each connection to a mapped server,
+            so that a strike at the server can be traced to who asked.
     """
 
-    def __init__(self, mapping: Mapping[str, int] | None = None, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        mapping: Mapping[str, int] | None = None,
+        *,
+        strict: bool = False,
+        on_connect: Callable[[int], None] | None = None,
+    ) -> None:
         self.strict = strict
+        self.on_connect = on_connect
         self._ports: dict[str, int] = {}
         self._speaks_tls: dict[int, bool] = {}
         for name, port in (mapping or {}).items():
@@ -71,6 +80,10 @@ class Redirect:
     def port_of(self, host: object) -> int | None:
         """Return the port that a host name leads to, or None when it is not mapped."""
         return self._ports.get(_plain(host)) if isinstance(host, str | bytes) else None
+
+    def leads_to(self, address: object) -> bool:
+        """Return whether an address is that of a server to which a name was mapped."""
+        return isinstance(address, tuple) and address[0] == _HERE and address[1] in self._ports.values()
 
     def drops_tls(self, port: int) -> bool:
         """Return whether connections to a port on this machine are made without TLS."""
@@ -122,7 +135,9 @@ class _Redirecting(asyncio.AbstractEventLoop):
     async def sock_connect(self, sock: Any, address: Any) -> Any:
         if isinstance(address, tuple) and self.redirect.port_of(address[0]) is None:
             self.redirect.refuse(str(address[0]))
-        return await super().sock_connect(sock, address)
+        await super().sock_connect(sock, address)
+        if self.redirect.on_connect is not None and self.redirect.leads_to(address):
+            self.redirect.on_connect(sock.getsockname()[1])
 
     async def create_connection(
         self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any

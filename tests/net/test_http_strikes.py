@@ -23,7 +23,7 @@ async def shoot(name, *faults, times=1, limit=10):
     """Send requests one after the other; return what came of each, the strikes, and the wire's count."""
     strikes = []
     async with Replica(
-        name, faults=faults, on_fault=lambda fault, n: strikes.append((fault.do, n))
+        name, faults=faults, on_fault=lambda fault, n, port: strikes.append((fault.do, n))
     ) as replica:
         timeout = aiohttp.ClientTimeout(total=limit)
         async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -140,7 +140,7 @@ async def test_requests_are_counted_among_those_that_the_path_lets_through():
     strikes = []
     fault = HttpFault("status", requests=2, path="/users")
     async with (
-        Replica("posts", faults=[fault], on_fault=lambda fault, n: strikes.append(n)) as replica,
+        Replica("posts", faults=[fault], on_fault=lambda fault, n, port: strikes.append(n)) as replica,
         aiohttp.ClientSession(replica.url) as session,
     ):
         paths = ["/posts", "/users", "/posts", "/users/1", "/users"]
@@ -264,7 +264,9 @@ async def test_a_waiting_answer_ends_at_once_when_the_server_stops(do, monkeypat
     async with aiohttp.ClientSession() as session:
         struck = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            async with Replica("posts", faults=[fault], on_fault=lambda fault, n: struck.set()) as replica:
+            async with Replica(
+                "posts", faults=[fault], on_fault=lambda fault, n, port: struck.set()
+            ) as replica:
                 client = group.create_task(attempt(session, "POST", f"{replica.url}/posts"))
                 await struck.wait()
                 await asyncio.sleep(0.01)
@@ -276,7 +278,7 @@ async def test_a_waiting_answer_ends_at_once_when_the_server_stops(do, monkeypat
 async def test_a_hanging_handler_ends_when_its_client_leaves():
     struck = asyncio.Event()
     async with Replica(
-        "posts", faults=[HttpFault("hang")], on_fault=lambda fault, n: struck.set()
+        "posts", faults=[HttpFault("hang")], on_fault=lambda fault, n, port: struck.set()
     ) as replica:
         before = asyncio.all_tasks()
         _, writer = await asyncio.open_connection("127.0.0.1", replica.port)
