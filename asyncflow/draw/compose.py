@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from asyncflow.draw.fonts import fitted, text_width
 from asyncflow.draw.layout import Point, Route, lay_out
@@ -44,7 +45,11 @@ def compose(graph: Graph, *, spell: Callable[[str], str] = readable, room: float
         return _empty(graph)
     captions = [_caption(node, spell, room) for node in graph.nodes]
     height = _HIGH if any(caption.look for caption in captions) else _LOW
-    ends, drawn = numbered(graph), worth_drawing(graph)
+    # Where edges run together the first one is drawn, and one that carries data says more.
+    ends, drawn = (
+        numbered(graph),
+        sorted(worth_drawing(graph), key=lambda edge: graph.edges[edge].ordered_only),
+    )
     labels = [fitted(graph.edges[edge].label, spell, _SMALL_SIZE, _LABEL_ROOM) for edge in drawn]
     layout = lay_out(
         [(caption.width, height) for caption in captions],
@@ -52,6 +57,7 @@ def compose(graph: Graph, *, spell: Callable[[str], str] = readable, room: float
         [(text_width(label, _SMALL_SIZE), _LABEL_HEIGHT) if label else None for label in labels],
     )
     places = zip(captions, layout.centres, layout.widths, strict=True)
+    seen: set[tuple[Point, Point]] = set()
     ways = zip(drawn, layout.routes, labels, strict=True)
     return Picture(
         name=graph.name,
@@ -59,7 +65,7 @@ def compose(graph: Graph, *, spell: Callable[[str], str] = readable, room: float
         width=layout.width + 2 * _MARGIN,
         height=layout.height + 2 * _MARGIN,
         boxes=tuple(_box(caption, _shifted(centre), width, height) for caption, centre, width in places),
-        lines=tuple(_line(graph.edges[edge], route, label) for edge, route, label in ways),
+        lines=tuple(_line(graph.edges[edge], route, label, seen) for edge, route, label in ways),
     )
 
 
@@ -124,12 +130,27 @@ def _box(caption: _Caption, centre: Point, width: float, height: float) -> Box:
     )
 
 
-def _line(edge: Edge, route: Route, label: str) -> Line:
-    strokes = [tuple(_shifted(point) for point in stroke) for stroke in route.strokes]
-    tip = strokes[-1][-1]
-    strokes[-1] = (*strokes[-1][:-1], (tip[0] - HEAD_LENGTH, tip[1]))
+def _line(edge: Edge, route: Route, label: str, seen: set[tuple[Point, Point]]) -> Line:
+    strokes = [[_shifted(point) for point in stroke] for stroke in route.strokes]
+    tip = strokes[-1].pop()
+    strokes[-1].append((tip[0] - HEAD_LENGTH, tip[1]))
+    new = tuple(run for stroke in strokes for run in _unseen(stroke, seen))
     text = _text(label, *_shifted(route.label), _SMALL_SIZE) if route.label else None
-    return Line(tuple(strokes), tip, edge.ordered_only, text)
+    return Line(new, tip, edge.ordered_only, text)
+
+
+def _unseen(stroke: list[Point], seen: set[tuple[Point, Point]]) -> Iterator[tuple[Point, ...]]:
+    """Yield the runs of a stroke that no other edge has drawn, and note them as drawn."""
+    run: list[Point] = []
+    for piece in pairwise(stroke):
+        if piece not in seen:
+            run = [*run, piece[1]] if run else [*piece]
+            seen.add(piece)
+        elif run:
+            yield tuple(run)
+            run = []
+    if run:
+        yield tuple(run)
 
 
 def _text(text: str, x: float, middle: float, size: float, *, is_centred: bool = True) -> Text:

@@ -69,7 +69,7 @@ def lay_out(
     Raises:
         InvalidFlow: when the edges close a cycle.
     """
-    mesh = build_mesh(sizes, edges)
+    mesh = build_mesh(sizes, edges, labels)
     layers = arrange(mesh)
     label_at = insert_labels(mesh, layers, labels) if any(labels) else [None] * len(edges)
     levels = [round(level, 1) for level in settle(mesh, layers)]

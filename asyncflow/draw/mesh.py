@@ -5,6 +5,7 @@ Vertices are numbered: first the nodes, then the bends of long edges, then label
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +14,8 @@ from asyncflow.draw.ranks import Neighbours, assign_ranks, families, neighbours
 
 Size = tuple[float, float]
 Layers = list[list[int]]
+_Trunk = tuple[int, bool]
+"""A node, and whether the trunk leaves it (it arrives otherwise)."""
 
 BOX_GAP, _LINE_GAP, _LABEL_GAP = 18.0, 10.0, 3.0
 """Free space between two boxes, lines or labels, one above the other; unlike pairs get the mean."""
@@ -32,7 +35,7 @@ class Mesh:
         widths: the width of each vertex; bends have none.
         heights: the height of each vertex; bends have none.
         extents: the height of each vertex with its share of the gaps above and below it.
-        chains: the vertices of each edge, from source to target.
+        chains: the vertices of each edge, from source to target; edges that run together share bends.
     """
 
     nodes: int
@@ -59,10 +62,13 @@ class Mesh:
 
     def neighbours(self) -> tuple[Neighbours, Neighbours]:
         """Return for each vertex its neighbours in the column before and in the column after."""
-        return neighbours(len(self.ranks), [link for chain in self.chains for link in pairwise(chain)])
+        links = dict.fromkeys(link for chain in self.chains for link in pairwise(chain))
+        return neighbours(len(self.ranks), list(links))
 
 
-def build_mesh(sizes: Sequence[Size], edges: Sequence[tuple[int, int]]) -> Mesh:
+def build_mesh(
+    sizes: Sequence[Size], edges: Sequence[tuple[int, int]], labels: Sequence[Size | None] = ()
+) -> Mesh:
     """Give each node its column and each edge its chain.
 
     Raises:
@@ -76,11 +82,37 @@ def build_mesh(sizes: Sequence[Size], edges: Sequence[tuple[int, int]]) -> Mesh:
         heights=[height for _, height in sizes],
         extents=[height + BOX_GAP for _, height in sizes],
     )
-    for source, target in edges:
-        between = range(mesh.ranks[source] + 1, mesh.ranks[target])
-        bends = [mesh.add(rank, mesh.families[source]) for rank in between]
-        mesh.chains.append([source, *bends, target])
+    trunks = _trunks(mesh.ranks, edges, labels or [None] * len(edges))
+    bends: dict[tuple[_Trunk, int], int] = {}
+    for (source, target), trunk in zip(edges, trunks, strict=True):
+        chain = [source]
+        for rank in range(mesh.ranks[source] + 1, mesh.ranks[target]):
+            if (trunk, rank) not in bends:
+                bends[trunk, rank] = mesh.add(rank, mesh.families[source])
+            chain.append(bends[trunk, rank])
+        mesh.chains.append([*chain, target])
     return mesh
+
+
+def _trunks(
+    ranks: Sequence[int], edges: Sequence[tuple[int, int]], labels: Sequence[Size | None]
+) -> list[_Trunk]:
+    """Return the trunk that each edge runs in.
+
+    Long edges of one node run together for as long as they can, so that a node which everything uses does not
+    fill the drawing with lines. An edge joins the others of the end that has more of them; one with a label
+    those of its source, as its label stands before its target.
+    """
+    leaving: Counter[int] = Counter()
+    arriving: Counter[int] = Counter()
+    for (source, target), label in zip(edges, labels, strict=True):
+        if ranks[target] - ranks[source] > 1:
+            leaving[source] += 1
+            arriving[target] += label is None
+    return [
+        (target, False) if label is None and arriving[target] > leaving[source] else (source, True)
+        for (source, target), label in zip(edges, labels, strict=True)
+    ]
 
 
 def insert_labels(mesh: Mesh, layers: Layers, labels: Sequence[Size | None]) -> list[int | None]:
@@ -108,15 +140,21 @@ def _label_column(
     """Put a vertex into every chain that enters column `rank`; return the vertices in order."""
     before = {vertex: place for place, vertex in enumerate(layers[rank - 1])}
     after = {vertex: place for place, vertex in enumerate(layers[rank])}
+    bends: dict[tuple[int, int], int] = {}
     column: list[tuple[int, int, int]] = []
     for edge, chain in enumerate(mesh.chains):
         at = rank - mesh.ranks[chain[0]]
         if not 0 < at < len(chain):
             continue
-        is_last = at == len(chain) - 1
-        vertex = mesh.add(rank, mesh.families[chain[0]], labels[edge] if is_last else None)
-        if is_last and labels[edge]:
+        link = chain[at - 1], chain[at]
+        label = labels[edge] if at == len(chain) - 1 else None
+        vertex = None if label else bends.get(link)
+        if vertex is None:
+            vertex = mesh.add(rank, mesh.families[chain[0]], label)
+            column.append((after[link[1]], before[link[0]], vertex))
+        if label:
             found[edge] = vertex
-        column.append((after[chain[at]], before[chain[at - 1]], vertex))
+        else:
+            bends[link] = vertex
         chain.insert(at, vertex)
     return [vertex for _, _, vertex in sorted(column)]
