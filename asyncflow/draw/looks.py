@@ -39,11 +39,11 @@ INK = Shade("#1c2127", "#e9e6df")
 MUTED = Shade("#5d6570", "#9aa3ae")
 PLAIN = Shade("#8b939e", "#6b727c")
 """The border of a box without a state."""
-TINT, PLAIN_TINT = 0.10, 0.06
+TINT, PLAIN_TINT = 0.08, 0.06
 """How much of a border's colour goes into its box, with a state and without."""
 
 _WAITING = Shade("#94590a", "#e0a63c")
-_GREY = Shade("#6b727c", "#8b939e")
+_GREY = Shade("#676e78", "#8b939e")
 _RED = Shade("#c4301c", "#ff7a66")
 _RING = "M8 3C10.76 3 13 5.24 13 8C13 10.76 10.76 13 8 13C5.24 13 3 10.76 3 8C3 5.24 5.24 3 8 3Z"
 _DOTTED_RING = (

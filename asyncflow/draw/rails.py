@@ -19,7 +19,7 @@ _FREE = -1
 
 
 def reading_order(up: Neighbours, down: Neighbours) -> list[int]:
-    """Return the tasks so that each follows what it uses, and as soon as it can; roots keep their order."""
+    """Return the tasks so that each follows what it uses as soon as it can; edges must not come twice."""
     waiting = [len(sources) for sources in up]
     ready = [task for task in reversed(range(len(up))) if not up[task]]
     order: list[int] = []
@@ -37,8 +37,8 @@ def draw_rails(order: Sequence[int], up: Neighbours, down: Neighbours, most: int
 
     Args:
         order: the tasks from top to bottom.
-        up: what each task uses, each once.
-        down: what uses each task, each once.
+        up: what each task uses, each only once.
+        down: what uses each task, each only once.
         most: the most rails side by side; a graph that needs more gets marks only.
     """
     rails = _Rails([len(users) for users in down])
@@ -60,6 +60,7 @@ class _Rails:
     def __init__(self, users: list[int]) -> None:
         self._left = users
         self._tasks: list[int] = []
+        self._last_seat = _FREE
         self.most = 0
 
     def pass_task(self, task: int, uses: Sequence[int]) -> str:
@@ -68,18 +69,22 @@ class _Rails:
         for rail in taps:
             self._left[self._tasks[rail]] -= 1
         ended = [rail for rail in taps if not self._left[self._tasks[rail]]]
-        seat = ended[0] if ended else self._free_rail()
+        seat = ended[0] if ended else self._free_rail(is_root=not uses)
         line = self._line(seat, taps, ended, _mark(uses))
         for rail in ended:
             self._tasks[rail] = _FREE
         self._tasks[seat] = task if self._left[task] else _FREE
+        self._last_seat = seat
         return line
 
-    def _free_rail(self) -> int:
-        if _FREE not in self._tasks:
-            self._tasks.append(_FREE)
-            self.most = max(self.most, len(self._tasks))
-        return self._tasks.index(_FREE)
+    def _free_rail(self, *, is_root: bool) -> int:
+        """Return the first free place; a full mark right below another task would be taken for its user."""
+        for rail, task in enumerate(self._tasks):
+            if task == _FREE and (is_root or rail != self._last_seat):
+                return rail
+        self._tasks.append(_FREE)
+        self.most = max(self.most, len(self._tasks))
+        return len(self._tasks) - 1
 
     def _line(self, seat: int, taps: list[int], ended: list[int], mark: str) -> str:
         first, last = min([seat, *taps]), max([seat, *taps])
