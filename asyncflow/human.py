@@ -19,7 +19,7 @@ def duration(seconds: float) -> str:
         return "without end"
     if seconds <= 0:
         return "0 s"
-    if seconds < 0.0005:
+    if seconds < 0.001:
         return "<1 ms"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"

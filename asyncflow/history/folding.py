@@ -62,7 +62,7 @@ class _Task:
             number, started = self.open
             self.open = None
             self._close(number, started, offset, state)
-        elif state.name == "Retrying" or state.detail.get("called") is False:
+        else:
             self._unstarted(attempt, offset, state)
         if state.name == "Running":
             self.open = (attempt, offset)
@@ -95,9 +95,9 @@ class _Task:
     def _unstarted(self, number: int, offset: float, state: Standing) -> None:
         """Note a try that was refused before it could start, or a crashed attempt that is tried again."""
         last = self.attempts[-1] if self.attempts else None
-        if last is None or last.number < number:
+        if state.detail.get("called") is False and (last is None or last.number < number):
             self._close(number, offset, offset, state)
-        elif last.number == number and state.name == "Retrying":
+        elif last is not None and last.number == number and state.name == "Retrying":
             self.attempts[-1] = replace(last, retried=True, reason=reason_of(state), detail=state.detail)
 
     def strike(self, fault: Fault) -> None:

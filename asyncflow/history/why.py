@@ -17,7 +17,7 @@ _WHAT = {
     "cancelled": "was cancelled",
     "crashed": "was cut short when the process died",
 }
-_SETTLED = frozenset(("running", "succeeded", "skipped", "paused"))
+_SETTLED = frozenset(("running", "succeeded", "signalled", "skipped", "paused"))
 
 
 def explain(attempt: Attempt) -> str:
@@ -26,7 +26,13 @@ def explain(attempt: Attempt) -> str:
     head = f"Attempt {attempt.number} of {of}" if of else f"Attempt {attempt.number}"
     clauses = [clause for clause in (attempt.reason.rstrip(". "), _drawn(attempt)) if clause]
     tail = f": {'; '.join(clauses)}" if clauses else ""
-    return f"{head} {_WHAT[attempt.outcome]}{_error(attempt)}{_next(attempt)}{tail}."
+    follows = "" if _tells_next(attempt) else _next(attempt)
+    return f"{head} {_WHAT[attempt.outcome]}{_error(attempt)}{follows}{tail}."
+
+
+def _tells_next(attempt: Attempt) -> bool:
+    """Whether the reason speaks of the attempt that followed."""
+    return attempt.retried and f"attempt {attempt.number + 1}" in attempt.reason
 
 
 def _error(attempt: Attempt) -> str:

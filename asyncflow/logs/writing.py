@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from contextlib import suppress
 from typing import TextIO
 
 
@@ -25,20 +26,21 @@ class Writer:
         return sys.stderr if self._stream is None else self._stream
 
     def __call__(self, line: str) -> None:
-        """Write one line; what the stream's encoding lacks is written as an escape."""
+        """Write one line."""
         out = self.stream
-        with self._lock:
-            try:
-                out.write(line + "\n")
-            except UnicodeEncodeError:
-                encoding = getattr(out, "encoding", None) or "ascii"
-                out.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-            except (OSError, ValueError, AttributeError):
-                return  # closed, broken or missing: there is nowhere to say so
-            try:
-                out.flush()
-            except (OSError, ValueError, AttributeError):
-                return
+        # A stream that is closed, broken or missing leaves nowhere to say so.
+        with self._lock, suppress(OSError, ValueError, AttributeError):
+            _put(out, line + "\n")
+            out.flush()
+
+
+def _put(out: TextIO, text: str) -> None:
+    """Write a text; what the stream's encoding lacks is written as an escape."""
+    try:
+        out.write(text)
+    except UnicodeEncodeError:
+        encoding = getattr(out, "encoding", None) or "ascii"
+        out.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 class LineLogger:

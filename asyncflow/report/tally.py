@@ -107,11 +107,6 @@ class Group:
         """Return the name of the state that a summary names first."""
         return next((name for name in WORST_FIRST if name in self.states), "Pending")
 
-    def counts(self) -> list[tuple[str, int]]:
-        """Return the states and their counts, the worst first."""
-        order = {name: place for place, name in enumerate(WORST_FIRST)}
-        return sorted(self.states.items(), key=lambda item: order.get(item[0], len(order)))
-
 
 def base_name(name: str) -> str:
     """Return a task run's name without a map's index: `fetch` for `fetch[3]`."""

@@ -9,14 +9,14 @@ A run of very many tasks is told by name. See DESIGN for the marks; `words` has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 
 from asyncflow.events import RunHeader
-from asyncflow.history.record import BreakerChange, RunHistory, TaskHistory
+from asyncflow.history.record import BreakerChange, Outcome, RunHistory, TaskHistory
 from asyncflow.report.axis import Axis
-from asyncflow.report.canvas import Line, Look, Piece, cells, cropped, fit
+from asyncflow.report.canvas import Line, Look, Piece, cells, cropped
 from asyncflow.report.lanes import activity_lane, breaker_lane, breaker_style
+from asyncflow.report.rows import GAP, Row, fit_columns, row_line, title_line
 from asyncflow.report.tally import Group, Tally, tally_of
 from asyncflow.report.track import draw_track
 from asyncflow.report.words import fill, mark, plural
@@ -24,34 +24,7 @@ from asyncflow.report.words import fill, mark, plural
 MOST_ROWS = 40
 """A run with more tasks than this is told by name."""
 
-_GAP = 2
-_LEAST_TRACK = {"full": 40, "word": 16, "sign": 10}
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One row before its track has a width; `full`, `word` and `sign` are its state, ever shorter."""
-
-    name: str
-    full: str
-    word: str
-    sign: str
-    means: str
-    style: str
-    tries: str
-    draw: Callable[[Axis], Line]
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The widths of the columns; without a track there is no picture, only the table."""
-
-    name: int
-    words: str
-    state: int
-    track: int
-    tries: int
-    title: str
+_TOLD: tuple[Outcome, ...] = ("failed", "crashed", "timed out", "signalled", "skipped", "paused", "cancelled")
 
 
 def header_line(header: RunHeader, look: Look) -> Line:
@@ -134,10 +107,10 @@ def _tries(attempts: int, calls: int) -> str:
     return str(attempts) if attempts == calls else f"{attempts}/{calls}"
 
 
-def _task_row(task: TaskHistory, history: RunHistory, look: Look) -> _Row:
+def _task_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
     """Return a task's row; one that waits for others says for which."""
     shown = mark(task.state)
-    return _Row(
+    return Row(
         name=look.clean(task.name),
         full=f"{look.of(shown)} {look.clean(shown.word)}",
         word=f"{look.of(shown)} {look.clean(task.state.name)}",
@@ -158,7 +131,7 @@ def _blocked_by(task: TaskHistory, history: RunHistory) -> str:
     return f"waits for {', '.join(dict.fromkeys(names))}" if names else ""
 
 
-def _group_row(group: Group, look: Look) -> _Row:
+def _group_row(group: Group, look: Look) -> Row:
     """Return the row of all task runs of one name."""
     shown = mark(group.worst())
     most_first = sorted(group.states.items(), key=lambda item: -item[1])
@@ -166,9 +139,9 @@ def _group_row(group: Group, look: Look) -> _Row:
     lane_style = mark(most_first[0][0]).style
     parts = [f"{count:,} {look.clean(name)}" for name, count in most_first] if several else [shown.word]
     worst = next(part for part, (name, _) in zip(parts, most_first, strict=False) if name == group.worst())
-    brief = list(dict.fromkeys([parts[0], worst]))
+    brief = list(dict.fromkeys([worst, parts[0]]))
     more = f" {look.sign('cut')}" if len(brief) < len(parts) else ""
-    return _Row(
+    return Row(
         name=look.clean(group.name) + (f" {look.sign('times')}{group.size}" if several else ""),
         full=f"{look.of(shown)} {', '.join(parts)}",
         word=f"{look.of(shown)} {', '.join(brief)}{more}",
@@ -180,7 +153,7 @@ def _group_row(group: Group, look: Look) -> _Row:
     )
 
 
-def _lane_rows(changes: Sequence[BreakerChange], look: Look) -> list[_Row]:
+def _lane_rows(changes: Sequence[BreakerChange], look: Look) -> list[Row]:
     """Return a row per breaker, in the order of their first changes."""
     lanes: dict[str, list[BreakerChange]] = {}
     for change in changes:
@@ -188,11 +161,11 @@ def _lane_rows(changes: Sequence[BreakerChange], look: Look) -> list[_Row]:
     return [_lane_row(name, lane, look) for name, lane in lanes.items()]
 
 
-def _lane_row(name: str, lane: Sequence[BreakerChange], look: Look) -> _Row:
+def _lane_row(name: str, lane: Sequence[BreakerChange], look: Look) -> Row:
     state = lane[-1].new
     sign = look.sign(state) if state in ("open", "closed", "half-open") else look.sign("dot")
     shown = f"{sign} {look.clean(state)}"
-    return _Row(
+    return Row(
         name=look.clean(f"breaker {name}"),
         full=shown,
         word=shown,
@@ -206,7 +179,7 @@ def _lane_row(name: str, lane: Sequence[BreakerChange], look: Look) -> _Row:
 
 def _frame(
     header: RunHeader,
-    rows: list[_Row],
+    rows: list[Row],
     changes: Sequence[BreakerChange],
     span: float,
     look: Look,
@@ -214,62 +187,13 @@ def _frame(
 ) -> list[Line]:
     """Return the whole picture: header, axis, rows, lanes, legend."""
     every = rows + _lane_rows(changes, look)
-    columns = _columns(every, look)
+    columns = fit_columns(every, look)
     axis = Axis(span, max(1, columns.track))
-    lines = [header_line(header, look), _titles(columns, axis, look)]
-    lines += [_line(row, columns, axis, look) for row in every]
+    lines = [header_line(header, look), title_line(columns, axis, look)]
+    lines += [row_line(row, columns, axis, look) for row in every]
     if columns.words == "sign":
         legend = _sign_legend(rows) + legend
     return lines + (_legend_lines(legend, look) if columns.track else [])
-
-
-def _columns(rows: Sequence[_Row], look: Look) -> _Columns:
-    """Return widths that fit: words give way before the picture, the picture before names and states."""
-    title = "tries/calls" if look.width >= 72 and any("/" in row.tries for row in rows) else "tries"
-    tries = max(len(title), *(len(row.tries) for row in rows), 0)
-    longest = max([cells(row.name) for row in rows] + [4])
-    name = min(longest, max(8, int(look.width * 0.28)))
-    for words, least in _LEAST_TRACK.items():
-        state, most = _widest(rows, words), max(15, int(look.width * 0.36))
-        if words == "full" and state > most:
-            continue
-        state = min(state, most)
-        track = look.width - name - state - tries - 3 * _GAP
-        if track >= least:
-            return _Columns(name, words, state, track, tries, title)
-    state = min(_widest(rows, "word"), look.width // 2)
-    left = look.width - state - _GAP
-    if left - tries - _GAP < 8:
-        return _Columns(left, "word", state, 0, 0, "")
-    return _Columns(min(longest, left - tries - _GAP), "word", state, 0, tries, title)
-
-
-def _widest(rows: Sequence[_Row], words: str) -> int:
-    """Return the cells of the widest state, its title included."""
-    return max([cells(getattr(row, words)) for row in rows] + [1 if words == "sign" else 5])
-
-
-def _titles(columns: _Columns, axis: Axis, look: Look) -> Line:
-    """Return the line over the columns."""
-    state = "" if columns.words == "sign" else "state"
-    line = [Piece(fit("task", columns.name, look) + "  " + fit(state, columns.state, look) + "  ", "dim")]
-    if columns.track:
-        line += [*axis.labels(), Piece("  ")]
-    line.append(Piece(fit(columns.title, columns.tries, look, right=True), "dim"))
-    return cropped(line, look.width, look)
-
-
-def _line(row: _Row, columns: _Columns, axis: Axis, look: Look) -> Line:
-    """Return one row."""
-    line = [
-        Piece(fit(row.name, columns.name, look), "plain" if row.tries else "dim"),
-        Piece("  "),
-        Piece(fit(getattr(row, columns.words), columns.state, look), row.style),
-        Piece("  "),
-    ]
-    if columns.track:
-        line += [*row.draw(axis), Piece("  ")]
-    return cropped([*line, Piece(fit(row.tries, columns.tries, look, right=True))], look.width, look)
 
 
 def _legend(history: RunHistory, look: Look) -> list[Piece]:
@@ -281,16 +205,25 @@ def _legend(history: RunHistory, look: Look) -> list[Piece]:
         legend.append(Piece(f"{look.sign('fault')} injected fault", "fault"))
     if "refused" in outcomes:
         legend.append(Piece(f"{look.sign('refused')} refused, body not called", "refused"))
-    for outcome in ("failed", "timed out", "cancelled", "crashed"):
-        if outcome in outcomes:
-            char, style = fill(outcome, unicode=look.unicode)
-            legend.append(Piece(f"{char} {outcome}", style))
+    legend += _fillings(outcomes, look)
     if any(task.waits for task in history.tasks):
         legend.append(Piece(f"{look.sign('wait')} waiting", "waiting"))
     return legend
 
 
-def _sign_legend(rows: Iterable[_Row]) -> list[Piece]:
+def _fillings(outcomes: Collection[Outcome], look: Look) -> list[Piece]:
+    """Return what the fillings of bars mean; plain success and what is in flight need no words."""
+    words: dict[str, list[str]] = {}
+    styles: dict[str, str] = {}
+    for outcome in _TOLD:
+        if outcome in outcomes:
+            char, style = fill(outcome, unicode=look.unicode)
+            words.setdefault(char, []).append(outcome)
+            styles.setdefault(char, style)
+    return [Piece(f"{char} {', '.join(told)}", styles[char]) for char, told in words.items()]
+
+
+def _sign_legend(rows: Iterable[Row]) -> list[Piece]:
     """Return the words of the states where the rows have only their signs."""
     seen: dict[str, Piece] = {}
     for row in rows:
@@ -303,11 +236,11 @@ def _legend_lines(legend: Iterable[Piece], look: Look) -> list[Line]:
     lines: list[Line] = []
     left = 0
     for piece in legend:
-        size = cells(piece.text) + _GAP
+        size = cells(piece.text) + GAP
         if lines and size <= left:
             lines[-1] += [Piece("  "), piece]
             left -= size
         else:
             lines.append([piece])
-            left = look.width - size + _GAP
+            left = look.width - size + GAP
     return [cropped(line, look.width, look) for line in lines]

@@ -1,7 +1,7 @@
 """One row's track: attempts as numbered bars, waits as dashes, faults and refused tries as signs.
 
 Every attempt keeps at least the cells of its number, so short ones push their neighbours aside a little;
-where a row has more attempts than cells, neighbours are drawn as one bar `2-9`.
+where that would push them far, neighbours are drawn as one bar `2-9`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from asyncflow.report.words import duration, fill
 
 _Cell = tuple[str, str]
 
+_FARTHEST = 4
+"""How many cells an attempt may be drawn away from its instant before its neighbours are joined."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One attempt, or several neighbours drawn as one, and the cells it takes."""
+    """One attempt, or several neighbours drawn as one, and the cells it takes; `is_end` is the row's last."""
 
     first: Attempt
     last: Attempt
     left: int = 0
     right: int = 0
     fault: bool = False
+    is_end: bool = False
 
     def label(self) -> str:
         """Return the number or numbers; a refused try has none."""
@@ -41,8 +45,9 @@ class Block:
         return self.first is self.last and not self.first.called
 
     def least(self, look: Look) -> int:
-        """Return the fewest cells in which it can be drawn."""
-        return max(1, len(self.label())) + (cells(look.sign("fault")) if self.fault else 0)
+        """Return the fewest cells in which it can be drawn; one of filling keeps two numbers apart."""
+        apart = 0 if self.is_end or self.is_refusal() else 1
+        return max(1, len(self.label()) + max(apart, cells(look.sign("fault")) if self.fault else 0))
 
 
 def draw_track(task: TaskHistory, axis: Axis, look: Look, note: str = "") -> Line:
@@ -70,36 +75,36 @@ def draw_track(task: TaskHistory, axis: Axis, look: Look, note: str = "") -> Lin
 def place(attempts: Sequence[Attempt], axis: Axis, look: Look) -> list[Block]:
     """Return the blocks of a row, none over another and all inside the axis."""
     blocks = [Block(attempt, attempt, fault=bool(attempt.faults)) for attempt in attempts]
-    if sum(block.least(look) for block in blocks) > axis.width:
-        blocks = _join_by_cell(blocks, axis)
-    while len(blocks) > 1 and sum(block.least(look) for block in blocks) > axis.width:
-        blocks = _join_nearest(blocks)
-    return _settle(blocks, axis, look)
+    if blocks:
+        blocks[-1] = replace(blocks[-1], is_end=True)
+    if sum(block.least(look) for block in blocks) <= axis.width:
+        settled = _settle(blocks, axis, look)
+        if all(abs(block.left - axis.cell(block.first.started)) <= _FARTHEST for block in settled):
+            return settled
+    return _settle(_join_crowded(blocks, axis, look), axis, look)
+
+
+def _join_crowded(blocks: Sequence[Block], axis: Axis, look: Look) -> list[Block]:
+    """Join neighbours that leave each other no room, but for the last one, which tells how it ended."""
+    *crowd, end = blocks
+    joined: list[Block] = []
+    for block in crowd:
+        before = joined[-1] if joined else None
+        if before and axis.cell(block.first.started) < axis.cell(before.first.started) + before.least(look):
+            joined[-1] = _join(before, block)
+        else:
+            joined.append(block)
+    while joined and sum(block.least(look) for block in (*joined, end)) > axis.width:
+        last = joined.pop()
+        if joined:
+            joined[-1] = _join(joined[-1], last)
+        else:
+            end = replace(_join(last, end), is_end=True)
+    return [*joined, end]
 
 
 def _join(one: Block, other: Block) -> Block:
     return Block(one.first, other.last, fault=one.fault or other.fault)
-
-
-def _join_by_cell(blocks: list[Block], axis: Axis) -> list[Block]:
-    """Join neighbours that begin in one cell."""
-    joined: list[Block] = []
-    for block in blocks:
-        if joined and axis.cell(joined[-1].first.started) == axis.cell(block.first.started):
-            joined[-1] = _join(joined[-1], block)
-        else:
-            joined.append(block)
-    return joined
-
-
-def _join_nearest(blocks: list[Block]) -> list[Block]:
-    """Join the two neighbours that together are shortest."""
-
-    def length(place: int) -> float:
-        return blocks[place + 1].last.ended - blocks[place].first.started
-
-    at = min(range(len(blocks) - 1), key=length)
-    return [*blocks[:at], _join(blocks[at], blocks[at + 1]), *blocks[at + 2 :]]
 
 
 def _settle(blocks: list[Block], axis: Axis, look: Look) -> list[Block]:
