@@ -1,0 +1,30 @@
+"""What a run's events add up to; every view is made from it."""
+
+from asyncflow.history.folding import History, fold
+from asyncflow.history.record import (
+    Attempt,
+    BreakerChange,
+    ErrorText,
+    Fault,
+    Notice,
+    RunHistory,
+    Standing,
+    TaskHistory,
+    Wait,
+)
+from asyncflow.history.why import explain
+
+__all__ = [
+    "Attempt",
+    "BreakerChange",
+    "ErrorText",
+    "Fault",
+    "History",
+    "Notice",
+    "RunHistory",
+    "Standing",
+    "TaskHistory",
+    "Wait",
+    "explain",
+    "fold",
+]

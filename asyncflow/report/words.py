@@ -1,0 +1,146 @@
+"""The signs and words of the views: each state has a sign, an ASCII sign, a word and a style, told here once.
+
+A state is never told by colour alone: sign and word stand beside it, and bars differ by their filling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from asyncflow.history.record import Outcome, Standing
+from asyncflow.human import ago, duration, plural
+
+__all__ = [
+    "EVERY_SIGN",
+    "MARKS",
+    "SIGNS",
+    "STYLES",
+    "WORST_FIRST",
+    "Mark",
+    "ago",
+    "duration",
+    "fill",
+    "mark",
+    "plural",
+]
+
+
+class Mark(NamedTuple):
+    """How a state is shown.
+
+    Attributes:
+        sign: one cell wide.
+        ascii: the sign where the terminal can't show it.
+        word: what is written beside it.
+        style: a key of `STYLES`.
+    """
+
+    sign: str
+    ascii: str
+    word: str
+    style: str
+
+
+MARKS: Mapping[str, Mark] = {
+    "Pending": Mark("○", "-", "Pending", "pending"),
+    "Scheduled": Mark("◇", "@", "Scheduled", "pending"),
+    "Retrying": Mark("⧗", "~", "Retrying", "waiting"),
+    "Paused": Mark("‖", "|", "Paused", "waiting"),
+    "Running": Mark("▸", ">", "Running", "running"),
+    "Success": Mark("✓", "+", "Success", "success"),
+    "Cached": Mark("≡", "=", "Cached", "cached"),
+    "Skipped": Mark("»", "s", "Skipped", "signal"),
+    "Failed": Mark("✗", "x", "Failed", "failed"),
+    "TimedOut": Mark("◷", "t", "TimedOut", "timed_out"),
+    "TriggerFailed": Mark("⇡", "^", "TriggerFailed", "blocked"),
+    "ValidationFailed": Mark("≠", "?", "ValidationFailed", "failed"),
+    "Cancelled": Mark("■", "/", "Cancelled", "cancelled"),
+    "Crashed": Mark("‼", "X", "Crashed", "failed"),
+}
+"""Every state by name."""
+
+_ROADS: Mapping[str, Mark] = {
+    "after retry": Mark("↻", "+", "Success after retry", "success"),
+    "by fallback": Mark("↪", "+", "Success by fallback", "success"),
+    "by signal": Mark("✓", "+", "Success by signal", "signal"),
+    "by handler": Mark("✓", "+", "Success by handler", "success"),
+}
+
+WORST_FIRST = (
+    "Crashed", "Failed", "TimedOut", "ValidationFailed", "TriggerFailed", "Cancelled", "Retrying", "Paused",
+    "Running", "Scheduled", "Pending", "Skipped", "Cached", "Success",
+)  # fmt: skip
+"""The states in the order in which a summary of many tasks names them."""
+
+STYLES: Mapping[str, str] = {
+    "pending": "dim",
+    "waiting": "yellow",
+    "running": "bright_blue",
+    "success": "green",
+    "cached": "color(67)",
+    "signal": "cyan",
+    "failed": "red",
+    "timed_out": "magenta",
+    "blocked": "color(166)",
+    "refused": "color(166)",
+    "cancelled": "dim",
+    "fault": "bold red",
+    "name": "bold",
+    "dim": "dim",
+    "plain": "",
+    "command": "bold",
+}
+"""What each style looks like: the terminal's own colours, which follow its theme; it has no brown."""
+
+
+class Sign(NamedTuple):
+    """A sign that is not a state's, and what stands for it in ASCII."""
+
+    sign: str
+    ascii: str
+
+
+SIGNS: Mapping[str, Sign] = {
+    "fault": Sign("⚡", "!"),
+    "refused": Sign("⊘", "o"),
+    "wait": Sign("╌", "."),
+    "grid": Sign("┊", " "),
+    "closed": Sign("─", "-"),
+    "open": Sign("█", "="),
+    "half-open": Sign("▞", "/"),
+    "cut": Sign("…", "~"),
+    "times": Sign("\u00d7", "x"),
+    "dot": Sign("·", "-"),
+    "levels": Sign("▁▂▃▄▅▆▇█", "_.:-=+*#"),
+}
+
+_FILLS: Mapping[str, tuple[str, str, str]] = {
+    "running": ("▸", ">", "running"),
+    "succeeded": ("█", "#", "success"),
+    "failed": ("▒", "x", "failed"),
+    "timed out": ("░", "t", "timed_out"),
+    "refused": ("⊘", "o", "refused"),
+    "signalled": ("▓", "s", "signal"),
+    "skipped": ("▓", "s", "signal"),
+    "paused": ("▓", "|", "waiting"),
+    "cancelled": ("\u2571", "/", "cancelled"),
+    "crashed": ("▒", "X", "failed"),
+}
+
+_TABLES: tuple[Mapping[str, tuple[str, ...]], ...] = (MARKS, _ROADS, SIGNS, _FILLS)
+EVERY_SIGN = "".join(row[0] for table in _TABLES for row in table.values())
+"""All signs that are not ASCII, for asking whether an encoding has them."""
+
+
+def mark(state: Standing | str) -> Mark:
+    """Return how a state is shown; a name that is not known is shown as it stands."""
+    if isinstance(state, str):
+        return MARKS.get(state) or Mark("?", "?", state or "?", "plain")
+    return (_ROADS.get(state.how) if state.name == "Success" else None) or mark(state.name)
+
+
+def fill(outcome: Outcome, *, unicode: bool) -> tuple[str, str]:
+    """Return the character that fills the bar of an attempt with that outcome, and its style."""
+    sign, plain, style = _FILLS[outcome]
+    return sign if unicode else plain, style
