@@ -48,6 +48,12 @@ def current() -> Any:
     return found
 
 
+def log_context() -> dict[str, Any]:
+    """Return where a log line belongs: flow, run, task and attempt inside a run, nothing outside."""
+    describe = getattr(scope.get(), "log_context", None)
+    return {} if describe is None else describe()
+
+
 class Handle(Generic[T_co]):
     """A value to come; made by calling a task or a child flow inside a flow."""
 

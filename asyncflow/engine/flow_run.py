@@ -219,6 +219,10 @@ class FlowRun:
             task_run.start()
         return task_run
 
+    def log_context(self) -> dict[str, Any]:
+        """Return where a log line of the body belongs."""
+        return {"flow": self.flow.name, "run": self.name}
+
     def call_flow(self, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
         """Make a task run whose body is a run of a child flow."""
 

@@ -280,6 +280,10 @@ class TaskRun(Handle[Any]):
         """Names this task run for other systems: the same over all its attempts."""
         return f"{self.run.id}/{self.key}"
 
+    def log_context(self) -> dict[str, Any]:
+        """Return where a log line of the body belongs."""
+        return {**self.run.log_context(), "task": self.name, "attempt": self.attempt}
+
     # ------------------------------------------------------------------ from pending to running
 
     def start(self) -> None:

@@ -2,7 +2,7 @@
 
 Lines go to stderr: for people on a terminal, as JSON elsewhere. Records of the standard library's logging
 (aiohttp's, those of user code) take the same road. Which flow, run, task and attempt a line belongs to is
-added when it is written, from a hook that the engine fills, so attempts cost nothing for it.
+added when it is written, from the scope that writes it, so attempts cost nothing for it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 
 from asyncflow import ambient
 from asyncflow.errors import UsageError, did_you_mean
+from asyncflow.handles import log_context
 from asyncflow.logs import lines
 from asyncflow.logs.render import Console, as_json
 from asyncflow.logs.terminal import is_terminal, reads_escapes, wants_colour
@@ -25,7 +26,7 @@ LEVELS: Mapping[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40
 _FORMATS = ("auto", "console", "json")
 _EventDict = MutableMapping[str, Any]
 
-_context_of: Callable[[], Mapping[str, Any]] = dict
+_context_of: Callable[[], Mapping[str, Any]] = log_context
 
 
 def set_context(context_of: Callable[[], Mapping[str, Any]]) -> None:
