@@ -15,6 +15,8 @@ Word = Literal["held", "violated", "not-reached"]
 """held: every expectation is true and every fault struck. violated: an expectation is false.
 not-reached: a fault that had to strike never did, so the rehearsal shows nothing."""
 
+_MOST_STORIES = 3
+
 REPORT_VERSION = 1
 """The version of the JSON form."""
 
@@ -37,10 +39,20 @@ class FaultCount:
     fired: int
     optional: bool = False
 
+    @property
+    def place(self) -> str:
+        """The task or service at which it strikes."""
+        return str(self.at.get("task") or self.at.get("service") or "")
+
+    @property
+    def story(self) -> str:
+        """What happened, such as `status struck www.example.org 3 times`."""
+        times = f" {self.fired} times" if self.fired > 1 else ""
+        return f"{self.do} struck {self.place}{times}"
+
     def __str__(self) -> str:
-        place = self.at.get("task") or self.at.get("service") or ""
         which = next((f", {key} {self.at[key]}" for key in ("attempt", "request") if key in self.at), "")
-        return f"{self.do} at {place}{which}"
+        return f"{self.do} at {self.place}{which}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +106,14 @@ class Report:
                 )
 
     def _held(self) -> str:
-        state, struck = self.history.state.name, sum(fault.fired for fault in self.faults)
+        state, struck = self.history.state.name, [fault.story for fault in self.faults if fault.fired]
         if not struck:
             return f"Held: no fault was in the way and the flow ended {state}, as expected."
-        retried = self.history.attempts - len([t for t in self.history.tasks if t.attempt_count])
-        saved = f", {plural(retried, 'retry', 'retries')} followed" if retried > 0 else ""
-        verb = "fault struck" if struck == 1 else "faults struck"
-        return f"Failed successfully: {struck} {verb}{saved}, and the flow ended {state}, as expected."
+        if len(struck) > _MOST_STORIES:
+            struck = [*struck[:_MOST_STORIES], plural(len(struck) - _MOST_STORIES, "more fault")]
+        more = sum(max(0, task.attempt_count - 1) for task in self.history.tasks)
+        followed = f"{plural(more, 'more attempt')} followed, " if more else ""
+        return f"Failed successfully: {', '.join(struck)}, {followed}and the flow ended {state}, as expected."
 
     def _violated(self) -> str:
         broken = [check for check in self.checks if not check.held]
