@@ -9,6 +9,7 @@ import structlog
 
 from asyncflow import ambient, logs, states
 from asyncflow.errors import IllegalMove, UsageError
+from asyncflow.logs import lines
 from asyncflow.logs.lines import own_trace
 from asyncflow.logs.terminal import is_terminal, reads_escapes, wants_colour
 from asyncflow.logs.writing import Handler
@@ -315,13 +316,16 @@ def test_a_world_is_listened_to_once():
     assert world.listeners == [logs.listener]
 
 
+def test_a_run_that_is_over_is_forgotten():
+    told(fail_parse())
+    assert lines._desk.runs == {}
+
+
 def test_a_run_that_never_ends_does_not_keep_memory_for_ever():
     logs.configure("critical", "json", io.StringIO())
     for number in range(1200):
         story = Story()
         logs.listener(type(HEADER)(f"id{number}", "a-b", "etl", AT), 0, story.events[0])
-    from asyncflow.logs import lines
-
     assert len(lines._desk.runs) == 1000
 
 

@@ -158,7 +158,8 @@ def _attempt(attempt: Attempt, look: Look) -> list[Line]:
     lines = [head]
     for fault in attempt.faults:
         lines += _paragraph(f"{look.sign('fault')} {strike_text(fault.do, fault.at)}", 7, look, "fault")
-    lines += _paragraph(explain(attempt), 7, look)
+    if attempt.outcome != "succeeded" or attempt.reason:
+        lines += _paragraph(explain(attempt), 7, look)
     return lines + (_error(attempt.error, 7, look) if attempt.error else [])
 
 

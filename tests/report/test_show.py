@@ -49,7 +49,6 @@ def test_a_failed_run_is_shown_with_its_facts_and_why():
         "       159 ms: the backoff allows up to 200 ms and full jitter drew 159 ms.",
         "       ConnectionResetError: peer reset",
         "    2  █ succeeded  at 279 ms, took 123 ms",
-        "       Attempt 2 succeeded.",
         "",
         "Run it again: python -m asyncflow scenario fail_parse --seed 7",
     ]
