@@ -191,6 +191,15 @@ def test_an_edge_added_after_the_call_counts_once():
     assert of(story).tasks[1].upstream == (1,)
 
 
+def test_a_call_may_carry_the_engines_own_object():
+    class Call:
+        def to_json(self):
+            return {"name": "parse", "key": "/parse", "upstream": [3]}
+
+    (task,) = fold(HEADER, [(0.0, "task_called", 1, 0, Call())]).tasks
+    assert (task.name, task.key, task.upstream) == ("parse", "/parse", (3,))
+
+
 def test_a_journal_whose_beginning_is_missing_still_folds():
     story = fail_parse()
     history = fold(story.header, story.events[6:])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 import structlog
 
-from asyncflow import ambient, logs, states
+from asyncflow import ambient, handles, logs, states
 from asyncflow.errors import IllegalMove, UsageError
 from asyncflow.logs import lines
 from asyncflow.logs.lines import own_trace
@@ -30,7 +30,6 @@ def quiet_world():
     with ambient.entered(ambient.World(seed=1, wall=lambda: AT)) as world:
         yield world
     logs.reset()
-    logs.set_context(dict)
     assert (root.level, list(root.handlers)) == before
 
 
@@ -202,6 +201,21 @@ def test_records_of_the_standard_library_take_the_same_road():
         10,
         2,
     )
+
+
+def test_a_line_asks_the_scope_that_writes_it_where_it_belongs():
+    class Scope:
+        def log_context(self):
+            return {"run": "calm-otter", "task": "parse", "attempt": 1}
+
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    token = handles.scope.set(Scope())
+    structlog.get_logger("my.code").info("inside")
+    handles.scope.reset(token)
+    structlog.get_logger("my.code").info("outside")
+    inside, outside = map(json.loads, out.getvalue().splitlines())
+    assert (inside["run"], inside["task"], "run" in outside) == ("calm-otter", "parse", False)
 
 
 def test_what_a_line_says_of_its_place_stands_against_the_hook():

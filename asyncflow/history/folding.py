@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from asyncflow.events import RunHeader
+from asyncflow.events import RunHeader, plain_detail
 from asyncflow.history.record import (
     PENDING,
     WAITING,
@@ -198,7 +198,8 @@ class History:
                 self._tasks[number] = found
         return found
 
-    def _called(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
+    def _called(self, offset: float, task: int, _attempt: int, call: Any) -> None:
+        detail = plain_detail(call)
         name, key = str(detail.get("name", f"task {task}")), str(detail.get("key", ""))
         self._tasks[task] = _Task(task, offset, name, key, detail.get("upstream") or ())
 

@@ -30,7 +30,7 @@ _context_of: Callable[[], Mapping[str, Any]] = log_context
 
 
 def set_context(context_of: Callable[[], Mapping[str, Any]]) -> None:
-    """Fill the hook that tells where a line belongs.
+    """Replace the hook that tells where a line belongs; without one the scope that writes it is asked.
 
     Args:
         context_of: returns `flow`, `run`, `task` and `attempt` inside a run, and nothing outside; it is
@@ -88,12 +88,13 @@ def configure(level: str = "info", format: Format = "auto", stream: TextIO | Non
 
 
 def reset() -> None:
-    """Undo `configure`: structlog's own defaults, no handler of ours, no lines from events."""
+    """Undo `configure` and `set_context`: structlog's defaults, no handler of ours, no event's line."""
     import structlog
 
     structlog.reset_defaults()
     _uninstall()
     lines.close()
+    set_context(log_context)
 
 
 def _renderer(format: Format, writer: Writer) -> Callable[[Any, str, _EventDict], str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from asyncflow.events import plain_detail
 from asyncflow.history.record import RunHistory
 from asyncflow.report.words import WORST_FIRST
 from asyncflow.states import BY_NAME, MOVES, State
@@ -125,7 +126,7 @@ class Tally:
         """Take the next event, in the shape of `Event`."""
         offset, kind, task, _, detail = event
         if kind == "task_called":
-            self.called(task, str(detail.get("name", "")))
+            self.called(task, str(plain_detail(detail).get("name", "")))
         elif kind == "state_changed" and task:
             self._moved(task, offset, detail)
         elif kind == "fault_injected" and task in self._unfinished:
