@@ -13,7 +13,7 @@ from asyncflow.logs import lines
 from asyncflow.logs.lines import own_trace
 from asyncflow.logs.terminal import is_terminal, reads_escapes, wants_colour
 from asyncflow.logs.writing import Handler
-from asyncflow.signals import FAIL
+from asyncflow.signals import FAIL, TRIGGERFAIL
 from tests.events import HEADER, Story, fail_parse, flaky_network
 
 AT = 1_795_303_801.25
@@ -79,7 +79,12 @@ def test_a_failing_run_is_told_in_the_tutorials_words():
     [
         (states.Success(), "Flow run SUCCESS: all reference tasks succeeded"),
         (states.Success("no reference tasks failed"), "Flow run SUCCESS: no reference tasks failed"),
+        (states.Success("All reference tasks succeeded."), "Flow run SUCCESS: all reference tasks succeeded"),
         (states.Failed(), "Flow run FAILED: some reference tasks failed."),
+        (
+            states.Failed("Some reference tasks failed.", ValueError("told with its task")),
+            "Flow run FAILED: some reference tasks failed.",
+        ),
         (states.TimedOut("the deadline passed"), "Flow run FAILED: the deadline passed"),
         (states.Cancelled("by the user"), "Flow run CANCELLED: by the user"),
     ],
@@ -141,6 +146,25 @@ def test_json_lines_carry_time_flow_run_task_and_attempt_first():
         1,
     )
     assert (line["delay_s"], line["run_id"]) == (0.159, HEADER.id)
+
+
+def test_what_the_flows_body_raised_is_told_before_its_end():
+    story = Story()
+    story.over(1.0, states.Failed("The flow's body raised ValueError: null", raised_by_user_code()))
+    assert texts(story, "error") == [
+        "Exception encountered in the flow's body: ValueError: null",
+        "Flow run FAILED: The flow's body raised ValueError: null",
+    ]
+
+
+def test_a_refusing_trigger_is_told_by_its_state_and_a_broken_one_by_its_error():
+    story = Story()
+    refused, broken = story.call(0.0, "refused"), story.call(0.0, "broken")
+    story.end(0.1, refused, 0, states.TriggerFailed("said no", TRIGGERFAIL("said no")))
+    story.end(0.1, broken, 0, states.TriggerFailed("the trigger raised", KeyError("x")))
+    assert texts(story, "error") == [
+        "Task 'broken': Exception encountered during task execution: KeyError: 'x'",
+    ]
 
 
 def raised_by_user_code():

@@ -14,7 +14,7 @@ from asyncflow import ambient
 from asyncflow.events import RunHeader
 from asyncflow.history.record import Standing, standing, strike_text
 from asyncflow.human import duration
-from asyncflow.signals import Signal
+from asyncflow.signals import TRIGGERFAIL, Signal
 from asyncflow.states import BY_NAME, State
 
 FLOW, TASK = "asyncflow.flow", "asyncflow.task"
@@ -177,11 +177,11 @@ def _ended(run: _Run, task: int, attempt: int, name: str, detail: Any, *, is_fai
 
 
 def _failed(run: _Run, task: int, attempt: int, detail: Any, text: str) -> None:
-    """Tell an exception, with the user's part of its traceback."""
+    """Tell an exception, with the user's part of its traceback; a refusing trigger is told by its state."""
     if _desk.least > _ERROR:
         return
     error = standing(detail).error
-    if error is not None:
+    if error is not None and error.type != TRIGGERFAIL.__name__:
         trace = own_trace(getattr(detail, "result", None))
         fields = {"exc_info": trace} if trace else {}
         _say(run, _ERROR, task, attempt, f"{text}{error}", **fields)
@@ -190,13 +190,20 @@ def _failed(run: _Run, task: int, attempt: int, detail: Any, text: str) -> None:
 def _flow_ended(run: _Run, kind: str, detail: Any) -> None:
     """Tell the end of the flow run."""
     state = standing(detail)
-    if kind == "failure":
+    # The failure of a task was told when the task failed; only the body's own is named in the message.
+    if kind == "failure" and state.error is not None and state.error.text in state.message:
         _failed(run, 0, 0, detail, "Exception encountered in the flow's body: ")
-    known = BY_NAME.get(state.name)
-    said = state.message if known is None or state.message != known.default_message else ""
     word = "SUCCESS" if kind == "success" else "CANCELLED" if state.name == "Cancelled" else "FAILED"
     level = _INFO if kind == "success" else _ERROR
-    _say(run, level, 0, 0, f"Flow run {word}: {said or _FLOW_ENDS[kind]}", state=state.name)
+    _say(run, level, 0, 0, f"Flow run {word}: {_end_text(state, kind)}", state=state.name)
+
+
+def _end_text(state: Standing, kind: str) -> str:
+    """Return the sentence for the end of a flow run: the tutorial's, unless the state has more to say."""
+    usual = _FLOW_ENDS[kind]
+    known = BY_NAME.get(state.name)
+    is_usual = state.message.rstrip(".").lower() == usual.rstrip(".")
+    return usual if is_usual or (known and state.message == known.default_message) else state.message
 
 
 def own_trace(error: Any) -> tuple[type[BaseException], BaseException, TracebackType] | None:

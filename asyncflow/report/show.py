@@ -129,21 +129,25 @@ def _story(task: TaskHistory, look: Look) -> list[Line]:
             Piece(f"  {tries}", "dim"),
         ]
     ]
-    if _is_news(task):
-        lines += _paragraph(task.state.message, 2, look)
+    last = task.attempts[-1].error if task.attempts else None
+    error = task.state.error
+    if _ends_with_message(task) and (error is None or error != last):
+        lines += _paragraph(_without_type(task.state.message, error), 2, look)
     for attempt in task.attempts[-_MOST_ATTEMPTS:]:
         lines += _attempt(attempt, look)
-    last = task.attempts[-1].error if task.attempts else None
-    if task.state.error is not None and task.state.error != last:
-        lines += _error(task.state.error, 2, look)
+    if error is not None and error != last and error.text not in task.state.message:
+        lines += _error(error, 2, look)
     return lines
 
 
-def _is_news(task: TaskHistory) -> bool:
-    """Whether a task's message says what the text of its error does not."""
-    if task.state.error is not None and task.state.message in str(task.state.error):
-        return False
+def _ends_with_message(task: TaskHistory) -> bool:
+    """Whether a task's state has a message that says why."""
     return task.state.is_failed or task.state.name == "Skipped"
+
+
+def _without_type(message: str, error: ErrorText | None) -> str:
+    """Return a message without the name of a signal before it, which the state's own name repeats."""
+    return message.removeprefix(f"{error.type}: ") if error is not None and error.type.isupper() else message
 
 
 def _attempt(attempt: Attempt, look: Look) -> list[Line]:
@@ -158,7 +162,7 @@ def _attempt(attempt: Attempt, look: Look) -> list[Line]:
     lines = [head]
     for fault in attempt.faults:
         lines += _paragraph(f"{look.sign('fault')} {strike_text(fault.do, fault.at)}", 7, look, "fault")
-    if attempt.outcome != "succeeded" or attempt.reason:
+    if attempt.outcome not in ("succeeded", "skipped") or attempt.reason:
         lines += _paragraph(explain(attempt), 7, look)
     return lines + (_error(attempt.error, 7, look) if attempt.error else [])
 

@@ -9,6 +9,7 @@ from asyncflow.history import fold
 from asyncflow.report.canvas import Look, text_of
 from asyncflow.report.data import run_to_json
 from asyncflow.report.show import next_command, show
+from asyncflow.signals import TRIGGERFAIL
 from tests.events import HEADER, Story, fail_parse, flaky_network, stories
 
 
@@ -88,6 +89,36 @@ def test_notices_and_long_stories_are_shown_within_bounds():
     assert "  OSError: gone" in lines
     assert "  for good" in lines
     assert sum("▒ failed  at" in line for line in lines) == 30 * 20
+
+
+def test_each_failure_is_told_once():
+    story = Story()
+    for at, state in enumerate(
+        [
+            states.TriggerFailed("TRIGGERFAIL: the trigger said no", TRIGGERFAIL("the trigger said no")),
+            states.Failed("the handler 'alert' raised KeyError", KeyError("x")),
+            states.Cancelled("by the user"),
+        ]
+    ):
+        story.end(0.1, story.call(0.0, f"task_{at}"), 0, state)
+    skipped = story.call(0.0, "skipped")
+    story.start(0.2, skipped)
+    story.end(0.3, skipped, 1, states.Skipped("nothing new"))
+    story.over(0.4, states.Failed())
+    lines = shown(story)
+    start = lines.index("⇡ task_0  TriggerFailed  the body never ran")
+    assert [line for line in lines[start:-2] if line] == [
+        "⇡ task_0  TriggerFailed  the body never ran",
+        "  the trigger said no",
+        "✗ task_1  Failed  the body never ran",
+        "  the handler 'alert' raised KeyError",
+        "  KeyError: 'x'",
+        "■ task_2  Cancelled  the body never ran",
+        "  by the user",
+        "» skipped  Skipped  1 attempt",
+        "  nothing new",
+        "    1  ▓ skipped  at 200 ms, took 100 ms",
+    ]
 
 
 def test_a_start_that_no_calendar_has_is_told_so():
