@@ -1,0 +1,111 @@
+"""What of format 1 this version carries out; the rest is valid, and answered with `not in this version`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from asyncflow.scenario import format as tables
+from asyncflow.scenario.actions import ACTIONS, Action
+from asyncflow.scenario.format import Fault, Scenario
+from asyncflow.scenario.locate import Path
+from asyncflow.scenario.shape import Problem
+from asyncflow.scenario.values import Delay, said, task_of
+
+BUILT: Mapping[str, tuple[str, ...]] = {
+    "task": ("raise", "delay", "hang", "cancel", "wrong-result"),
+    "signal": ("signal",),
+    "http": (
+        *("status", "slow", "hang", "reset", "truncate", "drip"),
+        *("wrong-length", "malformed-json", "wrong-content-type"),
+    ),
+}
+"""The action words that are built, by layer."""
+
+LATER: Mapping[type, tuple[str, ...]] = {
+    tables.Scenario: ("shuffle",),
+    tables.Service: ("tls", "framing", "shape"),
+    tables.TaskAt: ("index", "step"),
+    tables.ServiceAt: ("method", "task", "attempt"),
+    tables.Fault: ("window", "boot", "grouped", "body", "headers", "content_type"),
+    tables.PolicyOptions: ("fallback", "deadline", "hedge", "rate_limit", "bulkhead", "throttle"),
+    tables.RetryOptions: ("budget",),
+    tables.BreakerOptions: (
+        *("window", "window_for", "failure_rate", "slow_after", "slow_rate", "min_calls"),
+        *("grow", "max_open_for", "half_open_for", "ignore", "mode"),
+    ),
+    tables.Expectations: ("signal", "events", "output", "check"),
+    tables.Expect: ("always", "sometimes", "settles"),
+    tables.Rows: ("unique",),
+}
+"""The keys that are not built, by the table that they stand in; a table has those of its base class too."""
+
+LATER_WORDS: Mapping[tuple[type, str], tuple[str, ...]] = {
+    (tables.Scenario, "world"): ("simulated",),
+    (tables.TaskAt, "when"): ("inside", "commit", "timeout"),
+    (tables.Fault, "signal"): ("PAUSE", "LOOP"),
+    (tables.RetryOptions, "jitter"): ("decorrelated",),
+}
+"""Words that are not built, by the table and the key that they stand at."""
+
+
+def built(action: Action) -> bool:
+    """Return whether this version carries out an action."""
+    return action.do in BUILT.get(action.layer, ())
+
+
+def unsupported(scenario: Scenario) -> list[str]:
+    """Return a line for everything that this version can't carry out: `file:line: path: reason`.
+
+    The list is empty when the scenario can be run.
+    """
+    source = scenario.source
+    found = sorted(_missing((), scenario), key=lambda problem: source.line(problem[0]))
+    return [source.locate(path, reason) for path, reason in found]
+
+
+def _missing(path: Path, value: Any) -> Iterator[Problem]:
+    if isinstance(value, Fault) and not built(value.action):
+        yield (*path, "do"), _not_built(value.action)
+    elif isinstance(value, msgspec.Struct):
+        yield from _missing_in_table(path, value)
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _missing((*path, key), item)
+    elif isinstance(value, Delay) and value.kind == "decorrelated":
+        yield path, "a decorrelated delay is not in this version"
+
+
+def _missing_in_table(path: Path, table: msgspec.Struct) -> Iterator[Problem]:
+    kind = type(table)
+    for key, item in said(table).items():
+        if any(key in LATER.get(base, ()) for base in kind.__mro__):
+            yield (*path, key), f"{key} is not in this version"
+        elif isinstance(item, str) and item in LATER_WORDS.get((kind, key), ()):
+            yield (*path, key), f"{key} = {item!r} is not in this version"
+        else:
+            yield from _missing((*path, key), item)
+    if isinstance(table, Fault):
+        yield from _missing_of_action(path, table)
+    if isinstance(table, tables.Expectations):
+        for key in ("tasks", "attempts", "calls"):
+            for name in getattr(table, key):
+                if task_of(name) != name:
+                    yield (*path, key, name), "a single call or element of a task is not in this version"
+
+
+def _missing_of_action(path: Path, fault: Fault) -> Iterator[Problem]:
+    if fault.do == "wrong-result" and fault.keep is not None:
+        yield (*path, "keep"), "keep of a wrong result is not in this version"
+    if fault.do == "wrong-result" and isinstance(fault.at, tables.TaskAt) and fault.at.when == "before":
+        yield (*path, "at", "when"), "a result without the body is not in this version"
+    if fault.action.layer == "http" and fault.probability is not None:
+        yield (*path, "probability"), "the probability of an http fault is not in this version"
+
+
+def _not_built(action: Action) -> str:
+    known = ", ".join(row.do for row in ACTIONS if row.layer == action.layer and built(row))
+    hint = f"; of this layer it has {known}" if known else ""
+    return f"{action.do!r} ({action.layer}) is not in this version{hint}"

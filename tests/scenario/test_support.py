@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from asyncflow.scenario.actions import ACTIONS
+from asyncflow.scenario.format import Fault
+from asyncflow.scenario.load import loads
+from asyncflow.scenario.support import BUILT, LATER, LATER_WORDS, built, unsupported
+from tests.scenario.test_load import EXAMPLE
+
+HEAD = 'format = 1\nflow = "m:f"\n[service.api]\nreplica = "cfpb"\n'  # what follows starts at line 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "seed = 3\nfile = 'data.json'\nrecords = 0",
+        "[[fault]]\nat = {task='t', call=2, attempt=[1, 2], when='after'}\ndo = 'raise'\nerror = 'OSError'",
+        "[[fault]]\nat = {task='t'}\ndo = 'delay'\nseconds = '1s'\nprobability = 0.5\noptional = true",
+        "[[fault]]\nat = {task='t'}\ndo = 'wrong-result'\nvalue = 3",
+        "[[fault]]\nat = {task='t'}\ndo = 'signal'\nsignal = 'ENDRUN'\nstate = 'Success'\nresult = 1",
+        "[[fault]]\nat = {service='api', request=[1, 3], path='/a'}\ndo = 'status'\nstatus = 429",
+        "[[fault]]\nat = {service='api'}\ndo = 'reset'\nkeep = 3",
+        "[[fault]]\nat = {service='api'}\ndo = 'wrong-length'\noff = -3",
+        "[policy.a]\nretry = {max_attempts=3, delay=['1s', 2], jitter='equal'}",
+        "[policy.a]\nretry = {max_attempts=3, on=['OSError'], never=['ValueError']}",
+        "[policy.a]\ntimeout = 3\nbreaker = {name='b', failures=2, open_for=0, probes=2, on=['OSError']}",
+        "[policy.a]\nwithout = ['retry', 'hedge']\nwhen_rejected = 'fail'",
+        "[variant.a]\ntitle = 'A'\npolicy = 'none'\nexpect.flow = 'Failed'",
+        "[expect]\nflow = ['Success', 'Failed']\nresult = {a=1}\nwithin = '1s'\nbreaker.b = ['open']",
+        "[expect]\ncalls.a = {max=3}\nbefore.flow = 'Success'",
+        "[expect]\nrows = [{database='a', table='b', null='c', not_null=['d'], max=3}]",
+        "[found]\nby = 'explore'\nschedules = 61\nshrunk_from = 3",
+    ],
+)  # fmt: skip
+def test_what_is_built_is_not_complained_of(text: str) -> None:
+    assert unsupported(loads(HEAD + text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("tls = true", "x.toml:5: service.api.tls: tls is not in this version"),
+        ("framing = 'eof'", "x.toml:5: service.api.framing: framing is not in this version"),
+        (
+            "[[fault]]\nat = {task='t', index=0}\ndo = 'hang'",
+            "x.toml:6: fault[1].at.index: index is not in this version",
+        ),
+        (
+            "[[fault]]\nat = {task='t', when='commit'}\ndo = 'cancel'",
+            "x.toml:6: fault[1].at.when: when = 'commit' is not in this version",
+        ),
+        (
+            "[[fault]]\nat = {task='t'}\ndo = 'signal'\nsignal = 'PAUSE'",
+            "x.toml:8: fault[1].signal: signal = 'PAUSE' is not in this version",
+        ),
+        (
+            "[[fault]]\nat = {task='t'}\ndo = 'wrong-result'\nkeep = 3",
+            "x.toml:8: fault[1].keep: keep of a wrong result is not in this version",
+        ),
+        (
+            "[[fault]]\nat = {task='t', when='before'}\ndo = 'wrong-result'",
+            "x.toml:6: fault[1].at.when: a result without the body is not in this version",
+        ),
+        (
+            "[[fault]]\nat = {task='t'}\ndo = 'hang'\nwindow = {from='1s'}",
+            "x.toml:8: fault[1].window: window is not in this version",
+        ),
+        (
+            "[[fault]]\nat = {service='api'}\ndo = 'hang'\nprobability = 0.5",
+            "x.toml:8: fault[1].probability: the probability of an http fault is not in this version",
+        ),
+        (
+            "[[fault]]\nat = {service='api'}\ndo = 'bad-gzip'",
+            "x.toml:7: fault[1].do: 'bad-gzip' (http) is not in this version; of this layer it has status, "
+            "slow, hang, reset, truncate, drip, wrong-length, malformed-json, wrong-content-type",
+        ),
+        (
+            "[[fault]]\nat = {service='api', byte=3}\ndo = 'reset'",
+            "x.toml:7: fault[1].do: 'reset' (network) is not in this version",
+        ),
+        (
+            "[[fault]]\nat = {task='t', index=3}\ndo = 'crash'",
+            "x.toml:7: fault[1].do: 'crash' (process) is not in this version",
+        ),
+        ("[policy.a]\nhedge = {after='1s'}", "x.toml:6: policy.a.hedge: hedge is not in this version"),
+        (
+            "[variant.v.policy.a]\nbreaker.window = 10",
+            "x.toml:6: variant.v.policy.a.breaker.window: window is not in this version",
+        ),
+        (
+            "[policy.a]\nretry = {max_attempts=3, delay='decorrelated 1s'}",
+            "x.toml:6: policy.a.retry.delay: a decorrelated delay is not in this version",
+        ),
+        (
+            "[policy.a]\nretry = {max_attempts=3, jitter='decorrelated'}",
+            "x.toml:6: policy.a.retry.jitter: jitter = 'decorrelated' is not in this version",
+        ),
+        ("[[expect.always]]\nflow = 'Success'", "x.toml:5: expect.always: always is not in this version"),
+        ("[expect]\noutput = 'x'", "x.toml:6: expect.output: output is not in this version"),
+        (
+            "[expect]\nbefore.output = 'x'",
+            "x.toml:6: expect.before.output: output is not in this version",
+        ),
+        (
+            "[expect]\nrows = [{database='a', table='b', unique='c'}]",
+            "x.toml:6: expect.rows[1].unique: unique is not in this version",
+        ),
+        (
+            "[expect]\ntasks.'a#2' = 'Success'",
+            'x.toml:6: expect.tasks."a#2": a single call or element of a task is not in this version',
+        ),
+    ],
+)
+def test_what_is_not_built_is_answered_with_its_line(text: str, line: str) -> None:
+    assert unsupported(loads(HEAD + text, "x.toml")) == [line]
+
+
+def test_a_world_that_is_not_built_is_answered_and_can_be_changed() -> None:
+    scenario = loads('format = 1\nflow = "m:f"\nshuffle = true\nworld = "simulated"\n', "x.toml")
+    assert unsupported(scenario) == [
+        "x.toml:3: shuffle: shuffle is not in this version",
+        "x.toml:4: world: world = 'simulated' is not in this version",
+    ]
+    assert unsupported(scenario.changed(world="real", shuffle=False)) == []
+
+
+def test_the_answers_come_in_the_order_of_the_file() -> None:
+    assert [line.split(": ")[1] for line in unsupported(loads(EXAMPLE, "x.toml"))] == [
+        "fault[2].do",
+        "expect.always",
+    ]
+
+
+def test_the_lists_of_what_is_built_name_what_the_format_has() -> None:
+    words = {(action.layer, action.do) for action in ACTIONS}
+    assert {(layer, word) for layer, known in BUILT.items() for word in known} <= words
+    assert sum(map(built, ACTIONS)) == sum(map(len, BUILT.values()))
+    for table, keys in LATER.items():
+        assert set(keys) <= {field.encode_name for field in structs.fields(table)}
+    for table, key in LATER_WORDS:
+        assert key in {field.encode_name for field in structs.fields(table)}
+    assert {"at", "do"}.isdisjoint(LATER[Fault])
