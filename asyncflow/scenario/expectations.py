@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from asyncflow.events import Event
 from asyncflow.history import RunHistory, TaskHistory
 from asyncflow.human import duration
-from asyncflow.scenario.format import Expectations, Rows
-from asyncflow.scenario.values import Count, counts
+from asyncflow.scenario.format import EventCount, Expectations, Rows
+from asyncflow.scenario.values import Count, Range, counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +40,35 @@ class Facts:
         history: its events, folded.
         result: the flow's value, or None when it failed.
         home: the folder in which it ran.
+        events: its events.
     """
 
     history: RunHistory
     result: Any
     home: Path
+    events: Sequence[Event] = ()
 
 
-def check_all(expected: Expectations, facts: Facts) -> list[Check]:
-    """Return a check for each claim, in the order of the format."""
-    return list(_checks(expected, facts))
+def check_all(expected: Expectations, facts: Facts, *, at_the_end: bool = True) -> list[Check]:
+    """Return a check for each claim, in the order of the format.
+
+    Args:
+        expected: the claims.
+        facts: what the run came to, so far or in the end.
+        at_the_end: whether the run is over, so that a task which was not called never will be.
+    """
+    return list(_checks(expected, facts, "ends" if at_the_end else "is"))
 
 
-def _checks(expected: Expectations, facts: Facts) -> Iterator[Check]:
+def _checks(expected: Expectations, facts: Facts, verb: str) -> Iterator[Check]:
     history = facts.history
     if expected.flow is not None:
         wanted = _names(expected.flow)
-        yield _check(f"the flow ends {_either(wanted)}", history.state.name in wanted, history.state.name)
+        yield _check(f"the flow {verb} {_either(wanted)}", history.state.name in wanted, history.state.name)
     for name, states in expected.tasks.items():
-        yield _task_states(name, _names(states), _runs_of(history, name))
+        runs = _runs_of(history, name)
+        if runs or verb == "ends":
+            yield _task_states(name, verb, _names(states), runs)
     for what in ("attempts", "calls"):
         for name, count in getattr(expected, what).items():
             yield _count_of(what, name, count, _runs_of(history, name))
@@ -66,6 +77,8 @@ def _checks(expected: Expectations, facts: Facts) -> Iterator[Check]:
     if expected.result is not msgspec.UNSET:
         found = _as_data(facts.result)
         yield _check(f"the flow's value is {expected.result!r}", found == expected.result, repr(found))
+    for wanted_events in expected.events:
+        yield _event_count(wanted_events, facts)
     for name, states_in_order in expected.breaker.items():
         yield _breaker(name, states_in_order, history)
     if expected.within is not None:
@@ -90,20 +103,37 @@ def _either(words: Sequence[str]) -> str:
 
 
 def _runs_of(history: RunHistory, name: str) -> list[TaskHistory]:
-    return [task for task in history.tasks if task.name == name]
+    """Return all runs of a task, or for a key such as `parse#2` that one."""
+    return [task for task in history.tasks if name in (task.name, task.key)]
 
 
-def _task_states(name: str, wanted: Sequence[str], runs: list[TaskHistory]) -> Check:
+def _task_states(name: str, verb: str, wanted: Sequence[str], runs: list[TaskHistory]) -> Check:
     found = [run.state.name for run in runs]
     held = bool(found) and all(state in wanted for state in found)
     return _check(
-        f"{name} ends {_either(wanted)}", held, ", ".join(dict.fromkeys(found)) or "was never called"
+        f"{name} {verb} {_either(wanted)}", held, ", ".join(dict.fromkeys(found)) or "was never called"
     )
 
 
 def _count_of(what: str, name: str, wanted: Count, runs: list[TaskHistory]) -> Check:
     found = sum(run.attempt_count if what == "attempts" else run.call_count for run in runs)
     return _check(f"{name} has {_said(wanted)} {what}", counts(wanted, found), str(found))
+
+
+def _event_count(wanted: EventCount, facts: Facts) -> Check:
+    numbers = {task.number: task.name for task in facts.history.tasks}
+    found = sum(
+        event.kind == wanted.kind
+        and wanted.task in (None, numbers.get(event.task))
+        and wanted.attempt in (None, event.attempt)
+        for event in facts.events
+    )
+    count = Range(min=1) if wanted.count is None else wanted.count
+    whose = f" of {wanted.task}" if wanted.task else ""
+    which = f", attempt {wanted.attempt}" if wanted.attempt else ""
+    return _check(
+        f"{wanted.kind}{whose}{which} happens {_said(count)} times", counts(count, found), str(found)
+    )
 
 
 def _said(count: Count) -> str:

@@ -17,11 +17,12 @@ from asyncflow.errors import NotInThisVersion
 from asyncflow.faults import FaultPlan, TaskFault
 from asyncflow.flow import Flow
 from asyncflow.handles import scope
-from asyncflow.history import History, RunHistory
+from asyncflow.history import RunHistory, fold
 from asyncflow.net.http_faults import HttpFault
 from asyncflow.net.redirect import Redirect
 from asyncflow.net.replica import Replica
 from asyncflow.ports import Listener
+from asyncflow.scenario.always import Watch
 from asyncflow.scenario.expectations import Check, Facts, check_all
 from asyncflow.scenario.format import Expect, Scenario, Service
 from asyncflow.scenario.policies import adapter
@@ -126,7 +127,7 @@ def play(rehearsal: Rehearsal, folder: Path, listeners: Sequence[Listener] = ())
         seed=rehearsal.seed,
         history=facts.history,
         faults=stage.fault_counts(),
-        checks=(*baseline, *check_all(rehearsal.expect, facts)),
+        checks=(*baseline, *stage.watch.checks(), *check_all(rehearsal.expect, facts)),
         wall_s=wall() - began,
         home=facts.home,
     )
@@ -156,7 +157,10 @@ class _Stage:
         self._strikes: dict[str, int] = {}
         self._callers: dict[int, TaskRun] = {}
         self._redirect = Redirect(on_connect=self._note_caller)
+        self.watch = Watch(rehearsal.expect.always)
         self._world.listeners.extend(listeners)
+        if rehearsal.expect.always and with_faults:
+            self._world.listeners.append(self.watch.listener)
         self._flow_run: FlowRun | None = None
 
     def run(self) -> Facts:
@@ -168,11 +172,9 @@ class _Stage:
             asyncio.Runner(loop_factory=self._redirect.new_loop) as runner,
         ):
             flow_run = runner.run(self._to_its_end())
-        history = History(flow_run.header)
-        for event in flow_run.events:
-            history.add(event)
         result = flow_run.state.result if flow_run.is_success() else None
-        return Facts(history.view(), result, self._home)
+        events = flow_run.events
+        return Facts(fold(flow_run.header, events), result, self._home, events)
 
     async def _to_its_end(self) -> FlowRun:
         rehearsal = self._rehearsal
@@ -218,15 +220,15 @@ class _Stage:
             seed=7 if seed is None else seed,
             count=service.records,
             faults=faults if self._faulty else (),
-            on_fault=self._striker(host, dict(zip(faults, ids, strict=True))),
+            on_fault=self._striker(host, {id(fault): name for fault, name in zip(faults, ids, strict=True)}),
         )
 
     # ------------------------------------------------------------------ faults that strike at a service
 
-    def _striker(self, host: str, ids: dict[HttpFault, str]) -> Callable[[HttpFault, int, int], None]:
+    def _striker(self, host: str, names: dict[int, str]) -> Callable[[HttpFault, int, int], None]:
         def struck(fault: HttpFault, request: int, port: int) -> None:
             """Record a strike, at the attempt whose connection it hit when that is known."""
-            name = ids[fault]
+            name = names[id(fault)]  # by identity: a file may say the same fault twice
             self._strikes[name] = self._strikes.get(name, 0) + 1
             caller = self._callers.get(port)
             detail = {"id": name, "at": {"service": host, "request": request}, "do": fault.do}

@@ -9,10 +9,11 @@ import msgspec
 
 from asyncflow.scenario import format as tables
 from asyncflow.scenario.actions import ACTIONS, Action
+from asyncflow.scenario.always import KEYS
 from asyncflow.scenario.format import Fault, Scenario
 from asyncflow.scenario.locate import Path
 from asyncflow.scenario.shape import Problem
-from asyncflow.scenario.values import Delay, said, task_of
+from asyncflow.scenario.values import Delay, said
 
 BUILT: Mapping[str, tuple[str, ...]] = {
     "task": ("raise", "delay", "hang", "cancel", "wrong-result"),
@@ -36,8 +37,8 @@ LATER: Mapping[type, tuple[str, ...]] = {
         *("window", "window_for", "failure_rate", "slow_after", "slow_rate", "min_calls"),
         *("grow", "max_open_for", "half_open_for", "ignore", "mode"),
     ),
-    tables.Expectations: ("signal", "events", "output", "check"),
-    tables.Expect: ("always", "sometimes", "settles"),
+    tables.Expectations: ("signal", "output", "check"),
+    tables.Expect: ("sometimes", "settles"),
     tables.Rows: ("unique",),
 }
 """The keys that are not built, by the table that they stand in; a table has those of its base class too."""
@@ -92,8 +93,12 @@ def _missing_in_table(path: Path, table: msgspec.Struct) -> Iterator[Problem]:
     if isinstance(table, tables.Expectations):
         for key in ("tasks", "attempts", "calls"):
             for name in getattr(table, key):
-                if task_of(name) != name:
-                    yield (*path, key, name), "a single call or element of a task is not in this version"
+                if "[" in name:
+                    yield (*path, key, name), "an element of a mapped task is not in this version"
+    if isinstance(table, tables.Expect):
+        for index, expected in enumerate(table.always):
+            for key in sorted(said(expected).keys() - set(KEYS)):
+                yield (*path, "always", index, key), f"{key} is known at the end only; move it out of always"
 
 
 def _missing_of_action(path: Path, fault: Fault) -> Iterator[Problem]:

@@ -98,7 +98,10 @@ def test_what_is_built_is_not_complained_of(text: str) -> None:
             "[policy.a]\nretry = {max_attempts=3, jitter='decorrelated'}",
             "x.toml:6: policy.a.retry.jitter: jitter = 'decorrelated' is not in this version",
         ),
-        ("[[expect.always]]\nflow = 'Success'", "x.toml:5: expect.always: always is not in this version"),
+        (
+            "[[expect.always]]\nflow = 'Success'\nwithin = '1s'",
+            "x.toml:7: expect.always[1].within: within is known at the end only; move it out of always",
+        ),
         ("[expect]\noutput = 'x'", "x.toml:6: expect.output: output is not in this version"),
         (
             "[expect]\nbefore.output = 'x'",
@@ -109,8 +112,8 @@ def test_what_is_built_is_not_complained_of(text: str) -> None:
             "x.toml:6: expect.rows[1].unique: unique is not in this version",
         ),
         (
-            "[expect]\ntasks.'a#2' = 'Success'",
-            'x.toml:6: expect.tasks."a#2": a single call or element of a task is not in this version',
+            "[expect]\ntasks.'a[2]' = 'Success'",
+            'x.toml:6: expect.tasks."a[2]": an element of a mapped task is not in this version',
         ),
     ],
 )
