@@ -176,13 +176,16 @@ class Recording:
     def graph(self) -> Graph:
         """Return the recorded calls as a graph."""
         nodes = [Node(str(c.number), c.name, is_flow=not isinstance(c.target, Task)) for c in self.calls]
-        edges: dict[tuple[str, str], Edge] = {}
+        edges: dict[Edge, None] = {}
         for call in self.calls:
-            for edge in self._edges_into(call):
-                edges.setdefault((edge.source, edge.target), edge)
-        return Graph(self.name, tuple(nodes), tuple(edges.values()))
+            data, order = self._edges_into(call)
+            fed_by = {edge.source for edge in data}
+            edges.update(dict.fromkeys(data))
+            edges.update(dict.fromkeys(edge for edge in order if edge.source not in fed_by))
+        return Graph(self.name, tuple(nodes), tuple(edges))
 
-    def _edges_into(self, call: Call) -> list[Edge]:
+    def _edges_into(self, call: Call) -> tuple[list[Edge], list[Edge]]:
+        """Return the edges that carry data into a call, and those that only order it."""
         fn = call.target.fn
         labels = argument_names(fn, call.args, call.kwargs)
         values = [*call.args, *call.kwargs.values()]
@@ -193,7 +196,7 @@ class Recording:
             if isinstance(source, Call)
         ]
         order = [Edge(str(up.number), str(call.number), ordered_only=True) for up in call.upstream]
-        return data + order
+        return data, order
 
 
 def sketch(name: str, fn: Callable[..., Any], specs: Mapping[str, Spec]) -> Recording:

@@ -61,7 +61,20 @@ def check_all(expected: Expectations, facts: Facts, *, at_the_end: bool = True) 
 
 
 def _checks(expected: Expectations, facts: Facts, verb: str) -> Iterator[Check]:
-    history = facts.history
+    yield from _states(expected, facts.history, verb)
+    for what in ("attempts", "calls"):
+        for name, count in getattr(expected, what).items():
+            yield _count_of(what, name, count, _runs_of(facts.history, name))
+    for rows in expected.rows:
+        yield from _rows(rows, facts.home)
+    for wanted in expected.events:
+        yield _event_count(wanted, facts)
+    for name, in_order in expected.breaker.items():
+        yield _breaker(name, in_order, facts.history)
+    yield from _ends(expected, facts)
+
+
+def _states(expected: Expectations, history: RunHistory, verb: str) -> Iterator[Check]:
     if expected.flow is not None:
         wanted = _names(expected.flow)
         yield _check(f"the flow {verb} {_either(wanted)}", history.state.name in wanted, history.state.name)
@@ -69,25 +82,16 @@ def _checks(expected: Expectations, facts: Facts, verb: str) -> Iterator[Check]:
         runs = _runs_of(history, name)
         if runs or verb == "ends":
             yield _task_states(name, verb, _names(states), runs)
-    for what in ("attempts", "calls"):
-        for name, count in getattr(expected, what).items():
-            yield _count_of(what, name, count, _runs_of(history, name))
-    for rows in expected.rows:
-        yield from _rows(rows, facts.home)
+
+
+def _ends(expected: Expectations, facts: Facts) -> Iterator[Check]:
     if expected.result is not msgspec.UNSET:
         found = _as_data(facts.result)
         yield _check(f"the flow's value is {expected.result!r}", found == expected.result, repr(found))
-    for wanted_events in expected.events:
-        yield _event_count(wanted_events, facts)
-    for name, states_in_order in expected.breaker.items():
-        yield _breaker(name, states_in_order, history)
     if expected.within is not None:
-        within = float(expected.within)
-        yield _check(
-            f"the run ends within {expected.within}",
-            history.ended <= within,
-            f"took {duration(history.ended)}",
-        )
+        took = facts.history.ended
+        within = f"the run ends within {expected.within}"
+        yield _check(within, took <= float(expected.within), f"took {duration(took)}")
 
 
 def _check(what: str, held: bool, found: str) -> Check:  # noqa: FBT001 - one private constructor

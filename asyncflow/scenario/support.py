@@ -91,13 +91,22 @@ def _missing_in_table(path: Path, table: msgspec.Struct) -> Iterator[Problem]:
     if isinstance(table, Fault):
         yield from _missing_of_action(path, table)
     if isinstance(table, tables.Expectations):
-        for key in ("tasks", "attempts", "calls"):
-            for name in getattr(table, key):
-                if "[" in name:
-                    yield (*path, key, name), "an element of a mapped task is not in this version"
+        yield from _missing_of_names(path, table)
     if isinstance(table, tables.Expect):
-        for index, expected in enumerate(table.always):
-            for key in sorted(said(expected).keys() - set(KEYS)):
+        yield from _out_of_place(path, table)
+
+
+def _missing_of_names(path: Path, expected: tables.Expectations) -> Iterator[Problem]:
+    for key in ("tasks", "attempts", "calls"):
+        for name in getattr(expected, key):
+            if "[" in name:
+                yield (*path, key, name), "an element of a mapped task is not in this version"
+
+
+def _out_of_place(path: Path, expect: tables.Expect) -> Iterator[Problem]:
+    for index, expected in enumerate(expect.always):
+        for key in said(expected):
+            if key not in KEYS:
                 yield (*path, "always", index, key), f"{key} is known at the end only; move it out of always"
 
 
