@@ -45,11 +45,9 @@ def compose(graph: Graph, *, spell: Callable[[str], str] = readable, room: float
         return _empty(graph)
     captions = [_caption(node, spell, room) for node in graph.nodes]
     height = _HIGH if any(caption.look for caption in captions) else _LOW
-    # Where edges run together the first one is drawn, and one that carries data says more.
-    ends, drawn = (
-        numbered(graph),
-        sorted(worth_drawing(graph), key=lambda edge: graph.edges[edge].ordered_only),
-    )
+    ends = numbered(graph)
+    # Where edges run together only the first one is drawn: one that carries data says more.
+    drawn = sorted(worth_drawing(graph), key=lambda edge: graph.edges[edge].ordered_only)
     labels = [fitted(graph.edges[edge].label, spell, _SMALL_SIZE, _LABEL_ROOM) for edge in drawn]
     layout = lay_out(
         [(caption.width, height) for caption in captions],

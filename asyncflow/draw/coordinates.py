@@ -17,8 +17,8 @@ from itertools import pairwise
 from asyncflow.draw.mesh import BOX_GAP, Layers, Mesh
 
 _SWEEPS = 60
-_ONE_SIDED = 8
-"""The first sweeps look to one side only, which carries news through the whole drawing at once."""
+_ONE_SIDED = 2
+"""The first sweep in each direction looks back only, which carries news through the drawing at once."""
 _AT_REST = 0.05
 _LOOSE = 0.01
 """How hard a vertex that nothing pulls holds to its place."""

@@ -86,7 +86,9 @@ def large_edges(seed: int = 7) -> tuple[int, list[tuple[int, int]]]:
                 min(len(before) - 1, max(0, centre + random.choice([-2, -1, 0, 0, 1, 2])))
                 for _ in range(random.choice([1, 1, 2, 3]))
             }
-            edges += [(before[place], node) for place in near]
+            edges += [(before[place], node) for place in sorted(near)]
+            if len(stages) > 2 and random.random() < 0.05:
+                edges.append((random.choice(stages[-3]), node))
         stages.append(stage)
     return count, edges
 

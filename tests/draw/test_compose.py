@@ -70,6 +70,14 @@ def test_a_child_flow_is_marked_and_told_in_the_title():
     assert (save.is_flow, save.title) == (False, "save")
 
 
+@pytest.mark.parametrize("state", [None, "Success"])
+def test_the_second_border_of_a_child_flow_takes_no_room_from_its_text(state):
+    (task,) = compose(Graph("f", (Node("1", "load_everything", state),), ())).boxes
+    (child,) = compose(Graph("f", (Node("1", "load_everything", state, is_flow=True),), ())).boxes
+    assert child.width == task.width + 6
+    assert child.name.left - child.x == pytest.approx(task.name.left - task.x + 3)
+
+
 def test_a_long_name_is_cut_in_its_box_and_whole_in_its_title():
     name = "extract_" + "very_" * 30 + "long"
     box = compose(graph_of(name)).boxes[0]
@@ -101,6 +109,14 @@ def test_edges_that_run_together_are_drawn_once_and_data_before_order():
     data, order, last = picture.lines[4:]
     assert (data.is_dashed, order.is_dashed, last.is_dashed) == (False, True, True)
     assert len(data.strokes[0]) > len(order.strokes[0])
+
+
+def test_an_edge_that_joins_others_is_drawn_up_to_where_it_meets_them():
+    chain = ["a>b", "b>c", "c>d", "d>e"]
+    picture = compose(graph_of("a b c d e", *chain, "a>e", "b>e"))
+    first, second = picture.lines[4:]
+    assert second.strokes[-1][-1] in first.strokes[0]
+    assert second.tip == first.tip
 
 
 def test_an_empty_flow_says_so():

@@ -49,6 +49,7 @@ def test_other_letters_are_estimated(text, thousandths):
         ("extract_orders_2024_second_quarter", 100, "extract_or…d_quarter"),
         ("ab", 1, "…"),
         ("e\u0301" * 20, 40, "ééé…éé"),
+        ("\U0001f469\u200d\U0001f680" * 9, 35, "\U0001f469…\U0001f680"),
     ],
 )
 def test_a_long_name_loses_its_middle(name, room, shown):

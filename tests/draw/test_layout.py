@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncflow.draw.layout import Layout, lay_out
+from asyncflow.draw.layout import Layout, Route, lay_out
 from asyncflow.errors import InvalidFlow
 from tests.draw.graphs import wirings
 
@@ -111,6 +111,30 @@ def test_no_edge_crosses_a_box(problem):
 
 
 @given(problems())
+def test_edges_run_together_only_where_it_is_clear_which_is_which(problem):
+    layout = lay_out(*problem)
+    _, edges, labels = problem
+    drawn: dict[tuple[float, ...], int] = {}
+    for edge, *piece in pieces(layout):
+        first = drawn.setdefault(tuple(piece), edge)
+        same_source = edges[first][0] == edges[edge][0]
+        unlabelled = labels[first] is None and labels[edge] is None
+        assert same_source or (unlabelled and edges[first][1] == edges[edge][1])
+
+
+@given(problems())
+def test_labels_stand_in_the_order_of_their_targets_so_that_no_edges_cross_behind_them(problem):
+    layout = lay_out(*problem)
+    behind = [
+        (route.label[0], route.label[1], layout.centres[target][1])
+        for (_, target), route in zip(problem[1], layout.routes, strict=True)
+        if route.label
+    ]
+    for x, y, target in behind:
+        assert all(target <= below for at, label, below in behind if at == x and label > y)
+
+
+@given(problems())
 def test_labels_cover_no_box_no_other_label_and_no_other_edge(problem):
     layout = lay_out(*problem)
     placed = label_boxes(layout, problem[2])
@@ -158,6 +182,25 @@ def test_a_single_box_fills_the_drawing():
 def test_a_cycle_is_refused():
     with pytest.raises(InvalidFlow, match="cycle"):
         lay_out([(60, 30)] * 2, [(0, 1), (1, 0)])
+
+
+def test_edges_with_labels_of_their_own_run_apart_to_a_common_target():
+    edges = [(0, 1), (2, 1), (1, 3), (3, 4), (0, 4), (2, 4)]
+    apart = lay_out([(60, 30)] * 5, edges, [None] * 4 + [(20.0, 12.0)] * 2)
+    together = lay_out([(60, 30)] * 5, edges)
+    assert not shared(apart.routes[4], apart.routes[5])
+    assert shared(together.routes[4], together.routes[5])
+
+
+def shared(a: Route, b: Route) -> bool:
+    ways = [{piece for stroke in route.strokes for piece in pairwise(stroke)} for route in (a, b)]
+    return bool(ways[0] & ways[1])
+
+
+def test_columns_with_steep_edges_between_them_stand_further_apart():
+    flat = lay_out([(60, 30)] * 2, [(0, 1)])
+    steep = lay_out([(60, 30)] * 12, [(0, node) for node in range(1, 12)])
+    assert steep.centres[1][0] - steep.centres[0][0] > flat.centres[1][0] - flat.centres[0][0] + 40
 
 
 def test_a_task_that_a_long_chain_uses_takes_one_line_not_one_for_each():

@@ -40,6 +40,17 @@ def test_the_author_s_order_stands_where_nothing_crosses():
     assert arrange(mesh) == [[0, 1, 2], [3], [4]]
 
 
+def test_vertices_change_places_where_sorting_by_neighbours_leaves_a_crossing():
+    mesh = mesh_of(7, [(0, 5), (1, 4), (2, 5), (2, 6), (3, 4), (3, 5)])
+    assert crossings(mesh, arrange(mesh)) == 0
+
+
+def test_the_best_order_seen_is_kept_not_the_last():
+    edges = [(0, 3), (0, 6), (1, 3), (2, 5), (4, 7), (4, 8), (5, 7), (5, 8), (6, 7)]
+    mesh = mesh_of(9, edges)
+    assert crossings(mesh, arrange(mesh)) == 1
+
+
 def test_the_large_graph_has_few_crossings():
     mesh = mesh_of(*large_edges())
     assert crossings(mesh, arrange(mesh)) <= 800
