@@ -131,8 +131,10 @@ def test_a_world_that_is_not_built_is_answered_and_can_be_changed() -> None:
 
 
 def test_the_answers_come_in_the_order_of_the_file() -> None:
-    assert [line.split(": ")[1] for line in unsupported(loads(EXAMPLE, "x.toml"))] == [
+    text = EXAMPLE.replace('within   = "30s"', 'within   = "30s"\noutput   = "x"')
+    assert [line.split(": ")[1] for line in unsupported(loads(text, "x.toml"))] == [
         "fault[2].do",
+        "expect.output",
     ]
 
 
