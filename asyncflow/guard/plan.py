@@ -120,10 +120,8 @@ class Plan:
             if flight is not None and flight.circuit is not None:
                 flight.circuit.release(flight.permit)
             return None
-        if error.__traceback__ is not None:
-            # The frame that awaits the body tells nothing about it, and would tie error and outcome into a
-            # cycle.
-            error.__traceback__ = error.__traceback__.tb_next
+        # The frame that awaits the body tells nothing about it, and would tie error and outcome into a cycle.
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
         if overdue:
             return TimedOut(self._too_long(attempt, error))
         if flight is None and self.guards and isinstance(error, BreakerOpen):

@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 from asyncflow.ambient import world
-from asyncflow.errors import BreakerOpen, InvalidPolicy
+from asyncflow.errors import BreakerOpen, InvalidPolicy, UsageError
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.guard.policy import Policy
 from asyncflow.outcomes import (
@@ -514,6 +514,24 @@ def test_an_outcome_and_its_error_make_no_cycle():
         assert run_virtual(story())() is None
     finally:
         gc.enable()
+
+
+def test_a_timeout_outside_any_asyncio_task_says_what_it_needs():
+    async def story():
+        ended = asyncio.get_running_loop().create_future()
+
+        def by_hand():
+            try:
+                outcome_of(Policy(timeout=1, breaker=BREAKER), Body(1), (), {}).send(None)
+            except StopIteration as returned:
+                ended.set_result(returned.value)
+
+        asyncio.get_running_loop().call_soon(by_hand)
+        return (await ended).error
+
+    error = run_virtual(story())
+    assert isinstance(error, UsageError)
+    assert "start one with asyncio.run" in str(error)
 
 
 def test_arguments_reach_the_body():
