@@ -1,0 +1,116 @@
+"""Attempt timeouts: a first-in-first-out queue per event loop and duration, one timer for all calls.
+
+Calls that share a duration end in the order in which they began. So arming is an append, disarming a store,
+and the loop's own heap of timers, whose upkeep is most of the cost of `asyncio.timeout`, holds one entry
+instead of one per call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+from weakref import WeakValueDictionary
+
+# How long the queue may get before finished alarms are swept out from behind a head that still runs. Twice
+# what the last sweep left, so that each alarm is looked at a constant number of times.
+_SWEEP_AT = 256
+
+
+Task = asyncio.Task[Any]
+
+
+class Alarm:
+    """The deadline of one call.
+
+    Attributes:
+        task: the asyncio task to cancel; None once the call has ended.
+        at: when, on the loop's clock.
+        fired: whether the task was cancelled for it.
+        requests: the task's count of cancellation requests when the call began.
+    """
+
+    __slots__ = ("at", "fired", "requests", "task")
+
+    at: float
+    fired: bool
+    requests: int
+    task: Task | None
+
+    def disarm(self) -> bool:
+        """End the call, and return whether a cancellation that it ended with is the alarm's own.
+
+        The cancellation that the alarm asked for is taken back from the task's count. If more were asked
+        for since the call began, one is somebody else's, and it wins.
+        """
+        task, self.task = self.task, None
+        return self.fired and task is not None and task.uncancel() <= self.requests
+
+
+class DeadlineQueue:
+    """All calls on one event loop that share a duration; get it from `queue_for`."""
+
+    __slots__ = ("__weakref__", "_alarms", "_due", "_now", "_sweep_at", "_timer", "duration", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, duration: float) -> None:
+        self.loop = loop
+        self.duration = duration
+        self._now = loop.time
+        self._alarms: deque[Alarm] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._sweep_at = _SWEEP_AT
+
+    def arm(self, alarm: Alarm) -> None:
+        """Let the alarm's task be cancelled when the duration is over, unless it is disarmed before."""
+        alarm.at = self._now() + self.duration
+        alarms = self._alarms
+        alarms.append(alarm)
+        if self._timer is None:
+            self._wake_at(alarm.at)
+        if len(alarms) > self._sweep_at:
+            self._sweep()
+
+    def _wake_at(self, due: float) -> None:
+        self._due = due
+        self._timer = self.loop.call_at(due, self._fire)
+
+    def _fire(self) -> None:
+        """Cancel what is due, and sleep until the first call that still runs."""
+        self._timer = None
+        # A loop may run a timer early, by the resolution of its clock: what the timer was set for is due.
+        now = max(self._due, self._now())
+        alarms = self._alarms
+        while alarms:
+            alarm = alarms[0]
+            if alarm.task is not None:
+                if alarm.at > now:
+                    self._wake_at(alarm.at)
+                    return
+                alarm.fired = True
+                alarm.task.cancel()
+            alarms.popleft()
+
+    def _sweep(self) -> None:
+        """Drop the alarms of finished calls that wait behind a long one."""
+        self._alarms = deque([alarm for alarm in self._alarms if alarm.task is not None])
+        self._sweep_at = max(_SWEEP_AT, 2 * len(self._alarms))
+
+    def __repr__(self) -> str:
+        running = sum(alarm.task is not None for alarm in self._alarms)
+        return (
+            f"<DeadlineQueue {self.duration:g} s, {running} running, {len(self._alarms) - running} finished>"
+        )
+
+
+# Weak, so that a queue lives as long as somebody uses it, and its loop no longer than that. A live queue
+# holds its loop: the loop's id is not given to another one meanwhile.
+_queues: WeakValueDictionary[tuple[int, float], DeadlineQueue] = WeakValueDictionary()
+
+
+def queue_for(loop: asyncio.AbstractEventLoop, duration: float) -> DeadlineQueue:
+    """Return the queue of calls on `loop` that may take `duration` seconds."""
+    queue = _queues.get((id(loop), duration))
+    if queue is None:
+        queue = _queues[id(loop), duration] = DeadlineQueue(loop, duration)
+    return queue

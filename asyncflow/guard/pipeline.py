@@ -1,0 +1,88 @@
+"""The one frame in which attempts are made and waited for; plain functions decide what it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from asyncflow.guard.deadlines import Task
+from asyncflow.guard.plan import Plan
+from asyncflow.outcomes import ENOUGH, Again, Enough, Outcome, Returned
+from asyncflow.ports import AttemptObserver
+
+
+class Planned(Protocol):
+    """What has a plan: a `Policy`."""
+
+    @property
+    def plan(self) -> Plan:
+        """The policies, ready to run."""
+
+
+_NOT_RUN = Returned(None)
+
+
+async def outcome_of(
+    policy: Planned,
+    fn: Callable[..., Awaitable[Any]],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    observer: AttemptObserver | None = None,
+    task: Task | None = None,
+) -> Outcome:
+    """Run a coroutine function under a policy and return what it came to.
+
+    Args:
+        policy: a `Policy`.
+        fn: the body, called once per attempt unless a policy or the observer stands in for it.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        observer: who follows the attempts and has the last word about each. If it ends the first one before
+            the body ran, the outcome is `Returned(None)`; if it ends a later one, it is that of the attempt
+            before.
+        task: the asyncio task that awaits this, if the caller has it at hand: looking it up takes time.
+
+    Raises:
+        CancelledError: when the caller was cancelled; permits are given back and nothing is tried again.
+            KeyboardInterrupt and SystemExit travel the same way.
+    """
+    plan = policy.plan
+    if task is None and plan.watches:
+        task = asyncio.current_task()
+    requests = 0 if task is None else task.cancelling()
+    outcome: Outcome = _NOT_RUN
+    caught: Outcome | None = None
+    attempt = 0
+    while True:
+        attempt += 1
+        early = None if observer is None else observer.attempt_started(attempt)
+        decision = early if early is None or isinstance(early, (Enough, Again)) else await early
+        if decision is None:
+            decision = ENOUGH
+            flight = None
+            try:
+                if plan.guards:
+                    flight = plan.depart(task, requests, observer)
+                    outcome = Returned(await fn(*args, **kwargs))
+                    flight.disarm()
+                else:
+                    outcome = Returned(await fn(*args, **kwargs))
+            except BaseException as error:
+                caught = plan.outcome(error, flight, attempt, outcome)
+                if caught is None:
+                    raise
+                outcome = caught
+            circuit = None if flight is None else flight.circuit
+            if type(outcome) is not Returned or plan.picky or (circuit is not None and not circuit.quiet):
+                outcome, decision = plan.judge(flight, requests, outcome, attempt, observer)
+            if observer is not None:
+                ended = observer.attempt_ended(attempt, outcome, decision)
+                decision = ended if ended is decision or isinstance(ended, (Enough, Again)) else await ended
+        if decision is ENOUGH or isinstance(decision, Enough):
+            try:
+                return outcome
+            finally:
+                # The error's traceback holds the body's frame, and that may hold this one: no cycle.
+                del outcome, caught
+        await asyncio.sleep(decision.delay)

@@ -1,0 +1,186 @@
+"""Backoff: how long to wait after a failed attempt, before chance has its say.
+
+A backoff is an immutable value that many callers may share, since it keeps no count: `bound(attempt)`
+answers for any attempt at any time. The jitter draw happens below the bound, after the cap, so that it
+never piles up at the cap.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal, get_args
+
+from asyncflow.errors import InvalidPolicy, did_you_mean
+from asyncflow.policy.seconds import Seconds, seconds
+
+LONGEST = 365 * 24 * 3600.0
+"""The bound of a delay that grows without a cap, in seconds: a year, which still makes a valid date."""
+
+Jitter = Literal["none", "full", "equal"]
+"""How chance shortens a delay; see `drawn`."""
+
+
+class Backoff(ABC):
+    """How the longest wait depends on the number of the failed attempt."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def bound(self, attempt: int) -> float:
+        """Return the longest wait, in seconds, after attempt number `attempt` (from 1) has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Constant(Backoff):
+    delay: float
+
+    def bound(self, attempt: int) -> float:  # noqa: ARG002 - every attempt has the same
+        return self.delay
+
+    def __repr__(self) -> str:
+        return f"constant({self.delay:g})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Linear(Backoff):
+    step: float
+    cap: float
+
+    def bound(self, attempt: int) -> float:
+        return min(self.cap, self.step * attempt)
+
+    def __repr__(self) -> str:
+        return f"linear({self.step:g}{_cap_text(self.cap)})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Exponential(Backoff):
+    base: float
+    factor: float
+    cap: float
+
+    def bound(self, attempt: int) -> float:
+        try:
+            return min(self.cap, self.base * self.factor ** (attempt - 1))
+        except OverflowError:  # attempt 1,025 with factor 2; zero grows to zero all the same
+            return self.cap if self.base else 0.0
+
+    def __repr__(self) -> str:
+        factor = "" if self.factor == 2 else f", factor={self.factor:g}"
+        return f"exponential({self.base:g}{factor}{_cap_text(self.cap)})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed(Backoff):
+    delays: tuple[float, ...]
+
+    def bound(self, attempt: int) -> float:
+        return self.delays[min(attempt, len(self.delays)) - 1]
+
+    def __repr__(self) -> str:
+        return f"({', '.join(f'{delay:g}' for delay in self.delays)}, ...)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Custom(Backoff):
+    function: Callable[[int], Seconds]
+
+    def bound(self, attempt: int) -> float:
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        return seconds(
+            self.function(attempt),
+            f"{name}({attempt})",
+            hint="let the custom delay return seconds, 0 for at once",
+        )
+
+    def __repr__(self) -> str:
+        return getattr(self.function, "__qualname__", repr(self.function))
+
+
+def constant(delay: Seconds) -> Backoff:
+    """Wait the same after every failed attempt: `delay` seconds, or a timedelta."""
+    return _Constant(seconds(delay, "delay"))
+
+
+def linear(step: Seconds, cap: Seconds | None = None) -> Backoff:
+    """Wait `step * attempt`, never longer than `cap`.
+
+    Args:
+        step: seconds (or a timedelta) that every failed attempt adds.
+        cap: seconds (or a timedelta) that no bound exceeds; None for a year.
+    """
+    return _Linear(seconds(step, "step"), _cap(cap))
+
+
+def exponential(base: Seconds, factor: float = 2.0, cap: Seconds | None = None) -> Backoff:
+    """Wait `base * factor ** (attempt - 1)`, never longer than `cap`.
+
+    Args:
+        base: seconds (or a timedelta) after the first failed attempt.
+        factor: how many times longer each next wait is, 1 or more.
+        cap: seconds (or a timedelta) that no bound exceeds; None for a year.
+    """
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < math.inf:
+        raise InvalidPolicy(f"factor={factor!r} must be a number, 1 or more; use 2.0 to double each wait")
+    return _Exponential(seconds(base, "base"), float(factor), _cap(cap))
+
+
+def delays(given: Backoff | Seconds | Sequence[Seconds] | Callable[[int], Seconds]) -> Backoff:
+    """Return a Backoff for whatever `Retry(delay=...)` accepts.
+
+    Args:
+        given: a Backoff; a length of time, the same after every attempt; a sequence, one length per
+            attempt, whose last repeats; or a function of the attempt's number. The last two are not capped.
+
+    Raises:
+        InvalidPolicy: when it is none of them.
+    """
+    if isinstance(given, Backoff):
+        return given
+    if callable(given):
+        return _Custom(given)
+    if isinstance(given, Sequence):
+        if not given:
+            raise InvalidPolicy(
+                f"delay={given!r} holds no delay; give at least one, or leave it out to retry at once"
+            )
+        return _Listed(tuple(seconds(one, f"delay[{i}]") for i, one in enumerate(given)))
+    return _Constant(
+        seconds(given, "delay", hint="use seconds, exponential(0.2, cap=5.0), a sequence or a function")
+    )
+
+
+def drawn(jitter: Jitter, bound: float, random: Random) -> float:
+    """Return the wait that chance makes of a bound.
+
+    "none" waits the bound, "full" anything between 0 and the bound, "equal" at least half of it (M. Brooker,
+    "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+    """
+    if jitter == "none":
+        return bound
+    if jitter == "full":
+        return bound * random.random()
+    return bound * (0.5 + 0.5 * random.random())
+
+
+def checked_jitter(jitter: Jitter) -> Jitter:
+    """Return `jitter` when it is one of the three kinds, else raise InvalidPolicy."""
+    kinds = get_args(Jitter)
+    if jitter not in kinds:
+        hint = did_you_mean(str(jitter), kinds)
+        raise InvalidPolicy(f"jitter={jitter!r} must be one of {', '.join(map(repr, kinds))}.{hint}")
+    return jitter
+
+
+def _cap(cap: Seconds | None) -> float:
+    if cap is None:
+        return LONGEST
+    return seconds(cap, "cap", zero=False, hint="use a number of seconds, or None for no cap")
+
+
+def _cap_text(cap: float) -> str:
+    return "" if cap == LONGEST else f", cap={cap:g}"

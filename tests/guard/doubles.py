@@ -1,0 +1,58 @@
+"""Bodies and observers that the tests of the guard share."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Body:
+    """A coroutine function that goes through a list, whose last step repeats.
+
+    It raises exceptions, sleeps for floats, and returns whatever it has not raised.
+    """
+
+    def __init__(self, *script):
+        self.script = list(script)
+        self.calls = 0
+        self.cancelled = 0
+
+    async def __call__(self):
+        self.calls += 1
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(step, BaseException) or (isinstance(step, type) and issubclass(step, BaseException)):
+            raise step
+        if isinstance(step, float):
+            try:
+                await asyncio.sleep(step)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        return step
+
+
+class Follower:
+    """An observer that writes down what it hears; `early` and `late` are its own decisions by attempt."""
+
+    def __init__(self, early=None, late=None, waits=False):
+        self.heard = []
+        self.early = early or {}
+        self.late = late or {}
+        self.waits = waits
+
+    def attempt_started(self, attempt):
+        self.heard.append(("started", attempt))
+        return self._answer(self.early.get(attempt))
+
+    def attempt_ended(self, attempt, outcome, decision):
+        self.heard.append(("ended", attempt, type(outcome).__name__, type(decision).__name__))
+        return self._answer(self.late.get(attempt, decision))
+
+    def note(self, kind, detail):
+        self.heard.append((kind, detail))
+
+    def _answer(self, decision):
+        return self._later(decision) if self.waits else decision
+
+    async def _later(self, decision):
+        await asyncio.sleep(0)
+        return decision
