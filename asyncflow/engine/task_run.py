@@ -355,7 +355,7 @@ class TaskRun(Handle[Any]):
         try:
             if instead is None or await self._goes_on_after(instead):
                 args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
-                await outcome_of(self.task.policy, body_of(self), args, kwargs, self)
+                await outcome_of(self.task.policy, body_of(self), args, kwargs, self, self._asyncio)
         except BaseException as error:
             if await self._leaves(error):
                 raise
