@@ -65,10 +65,11 @@ class ThreadPool:
     async def run(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, BaseException | None]:
-        """Run `fn` in a thread and return its value and its error.
+        """Run `fn` in a thread and return its value and its error, one of which is None.
 
         Raises:
-            ThreadAbandoned: instead of CancelledError's plain form, when a thread had to be left behind.
+            CancelledError: when the caller was cancelled; a body that had started goes on in a thread that
+                is now abandoned.
         """
         context = contextvars.copy_context()
         job = _Job(asyncio.get_running_loop(), lambda: context.run(fn, *args, **kwargs))
