@@ -155,6 +155,9 @@ class Store(Protocol):
     async def close(self) -> None:
         """Write what is waiting and let go of all resources; closing it again is harmless."""
 
+    def abandon(self) -> None:
+        """Let go of all resources at once and without an event loop; what is not written yet is lost."""
+
     def journal(self, header: RunHeader) -> Journal:
         """Return a new journal for a run that starts now."""
 

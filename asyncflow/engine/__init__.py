@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asyncflow import ports
@@ -40,8 +40,20 @@ def run(
     Raises:
         KeyboardInterrupt: after Ctrl-C.
     """
-    with asyncio.Runner() as runner:
-        return runner.run(to_its_end(flow, parameters, store=store, options=options))
+    runner = asyncio.Runner()
+    begun: list[FlowRun] = []
+    left = False
+    try:
+        return runner.run(to_its_end(flow, parameters, store=store, options=options, begun=begun.append))
+    except KeyboardInterrupt:
+        left = not all(flow_run.is_final() for flow_run in begun)
+        raise
+    finally:
+        if left:
+            # The second Ctrl-C: closing the runner would wait for what does not want to end.
+            begun[0].abandon()
+        else:
+            runner.close()
 
 
 async def to_its_end(
@@ -50,9 +62,20 @@ async def to_its_end(
     *,
     store: Store | None = None,
     options: RunOptions = PLAIN,
+    begun: Callable[[FlowRun], None] | None = None,
 ) -> FlowRun:
-    """Run a flow and return the run when it is final; cancelling the caller cancels the run first."""
+    """Run a flow and return the run when it is final; cancelling the caller cancels the run first.
+
+    Args:
+        flow: the flow.
+        parameters: its parameters, already checked.
+        store: an open store in which the run is kept; chosen from flow and environment when not given.
+        options: how the run differs from a plain one.
+        begun: told of the run as soon as there is one.
+    """
     flow_run = await start(flow, parameters, store=store, options=options)
+    if begun is not None:
+        begun(flow_run)
     try:
         return await flow_run.wait()
     except asyncio.CancelledError:

@@ -172,6 +172,11 @@ class FlowRun:
             if self._main is not None:
                 self._main.cancel()
 
+    def abandon(self) -> None:
+        """Leave the run where it is, without waiting for anything: its end will not be recorded."""
+        self._store.abandon()
+        self._loop.set_exception_handler(lambda _loop, _context: None)  # what was left needs no complaint
+
     def set_reference_tasks(self, handles: Sequence[Handle[Any]]) -> None:
         """Let these task runs decide the final state, instead of the terminal ones."""
         self._references = self.own(handles)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from asyncflow.events import Event
+from asyncflow.events import Event, plain_detail
 from asyncflow.states import State
 
 _DEEPEST = 40
@@ -48,7 +48,9 @@ def readable(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return value.to_json() if isinstance(value, State) else str(value)
+    """Return what the engine's own objects say of themselves, and any other object as text."""
+    plain = plain_detail(value)
+    return str(value) if plain is value else plain
 
 
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode

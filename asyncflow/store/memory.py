@@ -68,6 +68,9 @@ class MemoryStore:
     async def close(self) -> None:
         """Do nothing: what was kept stays readable."""
 
+    def abandon(self) -> None:
+        """Do nothing: memory holds on to nothing that would keep the process alive."""
+
     def journal(self, header: RunHeader) -> MemoryJournal:
         """Return a new journal for a run that starts now."""
         journal = self._journals[header.id] = MemoryJournal(header)
