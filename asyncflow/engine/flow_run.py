@@ -80,6 +80,7 @@ class FlowRun:
         self._idle: asyncio.Future[None] | None = None
         self._references: Sequence[TaskRun] | None = None
         self._failed_fast: TaskRun | None = None
+        self._leaving: SystemExit | None = None
         self._calm = False
 
     def _make_header(self) -> RunHeader:
@@ -160,6 +161,8 @@ class FlowRun:
         return self.result()
 
     def _raise_what_left_the_loop(self) -> None:
+        if self._leaving is not None:
+            raise self._leaving
         if self._main is not None and self._main.done() and not self._main.cancelled():
             error = self._main.exception()
             if error is not None:
@@ -171,6 +174,11 @@ class FlowRun:
             self.cancel_reason = reason or "The flow run was cancelled."
             if self._main is not None:
                 self._main.cancel()
+
+    def leave(self, error: SystemExit) -> None:
+        """End the run because a body called `sys.exit`; whoever waits for the run gets the SystemExit."""
+        self._leaving = error
+        self.cancel("A task called sys.exit.")
 
     def abandon(self) -> None:
         """Leave the run where it is, without waiting for anything: its end will not be recorded."""
@@ -379,6 +387,8 @@ class FlowRun:
             raise
         except BaseException as raised:  # noqa: BLE001 - whatever the body raises is the flow's failure
             error = sole_signal(raised)
+            if isinstance(error, SystemExit):
+                self._leaving = error
         cancelled = await self._wait_for_tasks() or cancelled
         if self._failed_fast is not None:
             return self._failed_fast_state(self._failed_fast)
@@ -453,8 +463,6 @@ class FlowRun:
             if self._owned_store is not None:
                 await self._owned_store.close()
             self.state = final
-        if isinstance(final.result, SystemExit):
-            raise final.result
 
     def _totals(self) -> dict[str, int]:
         return {

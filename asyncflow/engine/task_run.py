@@ -375,8 +375,10 @@ class TaskRun(Handle[Any]):
             if isinstance(error, asyncio.CancelledError):
                 await self._consult_and_commit(Cancelled(self.run.cancel_reason))
             else:
-                # asyncio lets SystemExit and KeyboardInterrupt out of the loop; they are still recorded.
                 self._commit(Failed(f"{type(error).__name__} left the run.", error))
+        if isinstance(error, SystemExit):
+            self.run.leave(error)
+            return False
         return True
 
     async def _goes_on_after(self, proposed: State) -> bool:
