@@ -70,16 +70,11 @@ def _tame(value: Any, depth: int) -> Any:
         return {_shown(key): _tame(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_tame(item, depth + 1) for item in value]
-    if isinstance(value, State):
-        return _tame(_state(value), depth)
-    return _shown(value)
-
-
-def _state(state: State) -> dict[str, Any]:
     try:
-        return state.to_json()
-    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise; the state's name must survive it
-        return {"state": state.name, "message": state.message}
+        plain = plain_detail(value)
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise; a state's name must survive it
+        return {"state": value.name, "message": value.message} if isinstance(value, State) else _shown(value)
+    return _shown(value) if plain is value else _tame(plain, depth + 1)
 
 
 def _shown(value: Any) -> str:

@@ -235,6 +235,14 @@ async def test_opening_and_closing_again_is_harmless_and_loses_nothing(store: St
     assert await store.events(started.id) == as_read(events_of_a_run())
 
 
+async def test_abandoning_is_harmless_and_keeps_what_was_committed(store: Store) -> None:
+    started = await a_kept_run(store)
+    store.abandon()
+    store.abandon()
+    await store.open()
+    assert await store.events(started.id) == as_read(events_of_a_run())
+
+
 class _Shy:
     def __str__(self) -> str:
         raise RuntimeError("not today")
@@ -243,6 +251,14 @@ class _Shy:
 class _ShyError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("not today")
+
+
+class _Teller:
+    def __init__(self, told: Any) -> None:
+        self._told = told
+
+    def to_json(self) -> Any:
+        return self._told
 
 
 _ENDLESS: list[Any] = []
@@ -263,10 +279,25 @@ _ENDLESS.append(_ENDLESS)
         ({"at": Path("a") / "b"}, {"at": str(Path("a") / "b")}),
         ({"who": _Shy(), "n": 1}, {"who": "<_Shy that can't be shown>", "n": 1}),
         ((1, 2, {"three"}), [1, 2, ["three"]]),
+        (_Teller({"name": "load", "upstream": [1]}), {"name": "load", "upstream": [1]}),
+        (_Teller({"name": "caf\udce9"}), {"name": "caf?"}),
         ("plain text", "plain text"),
         (None, None),
     ],
-    ids=["surrogate", "nul", "numbers", "both", "keys", "path", "shy", "tuple", "text", "none"],
+    ids=[
+        "surrogate",
+        "nul",
+        "numbers",
+        "both",
+        "keys",
+        "path",
+        "shy",
+        "tuple",
+        "teller",
+        "awkward teller",
+        "text",
+        "none",
+    ],
 )
 async def test_an_awkward_detail_harms_no_other_event(store: Store, detail: Any, read: Any) -> None:
     journal = store.journal(header())

@@ -14,6 +14,7 @@ import pytest
 from asyncflow.errors import StoreError, UsageError
 from asyncflow.events import RunSummary
 from asyncflow.store import SQLiteStore
+from asyncflow.store.database import Database
 
 from .runs import a_kept_run, append_all, as_read, events_of_a_run, header, litter
 
@@ -161,6 +162,23 @@ def test_abandoning_works_where_the_event_loop_is_gone(path: Path) -> None:
     assert len(_new(before)) == 1
     store.abandon()
     assert _all_end(before)
+
+
+async def test_abandoning_at_the_very_end_of_the_interpreter_starts_no_thread(
+    file_store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "is_finalizing", lambda: True)
+        patched.setattr(threading.Thread, "start", started.append)
+        assert file_store._database is not None
+        file_store._database.abandon()
+    assert started == []
+
+
+def test_abandoning_before_there_is_a_thread_is_harmless(path: Path) -> None:
+    Database(path, wait=1.0).abandon()
+    assert litter(path) == []
 
 
 async def test_a_commit_that_is_under_way_when_the_store_is_abandoned_is_told(
