@@ -7,7 +7,9 @@ the graph can be drawn before any run.
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from asyncflow.binding import argument_names
@@ -15,6 +17,7 @@ from asyncflow.errors import InvalidFlow, UsageError
 from asyncflow.graph import Edge, Graph, Node
 from asyncflow.handles import Handle, find_handles, scope, source_of, substitute
 from asyncflow.parameters import Spec
+from asyncflow.signals import Signal
 from asyncflow.task import Task
 
 if TYPE_CHECKING:
@@ -203,7 +206,8 @@ def sketch(name: str, fn: Callable[..., Any], specs: Mapping[str, Spec]) -> Reco
     """Call a flow's function without running any task, and return what it called.
 
     Parameters take their defaults; those without one are stood in for by a handle. Where an `async def` body
-    awaits a handle, or anything else, the sketch ends and is marked as incomplete.
+    awaits a handle, or anything else, the sketch ends and is marked as incomplete. What it prints is not
+    shown, since nothing is being run yet.
     """
     recording = Recording(name)
     arguments = {
@@ -211,12 +215,13 @@ def sketch(name: str, fn: Callable[..., Any], specs: Mapping[str, Spec]) -> Reco
     }
     token = scope.set(recording)
     try:
-        value = fn(**arguments)
-        if inspect.iscoroutine(value):
-            _drive(value)
+        with redirect_stdout(io.StringIO()):
+            value = fn(**arguments)
+            if inspect.iscoroutine(value):
+                _drive(value)
     except _ValueNeeded:
         recording.complete = False
-    except Exception:  # noqa: BLE001 - a body may fail on a stand-in; what it wired until then is drawn
+    except (Exception, Signal, SystemExit):  # noqa: BLE001 - a body may fail on a stand-in; what it wired until then is drawn
         recording.complete = False
     finally:
         scope.reset(token)

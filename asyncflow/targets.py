@@ -25,7 +25,9 @@ def load_flow(reference: str) -> Flow[..., Any]:
         NotFound: when there is no such module, file or flow; the text offers the nearest.
     """
     source, _, name = reference.rpartition(":") if _has_name(reference) else (reference, "", "")
-    module = _load_module(source, reference)
+    if not source:
+        raise UsageError(f"{reference!r} names no module; write package.module:flow or file.py:flow")
+    module = load_module(source)
     flows = flows_in(module)
     if not name:
         if len(flows) == 1:
@@ -57,9 +59,16 @@ def _listed(flows: dict[str, Flow[..., Any]]) -> str:
     return ", ".join(flows) or "none"
 
 
-def _load_module(source: str, reference: str) -> ModuleType:
-    if not source:
-        raise UsageError(f"{reference!r} names no module; write package.module:flow or file.py:flow")
+def load_module(source: str) -> ModuleType:
+    """Return a module by its import path or its file.
+
+    Args:
+        source: `package.module`, looked for in the current folder too, or `path/to/file.py`.
+
+    Raises:
+        UsageError: when it can't be imported, with the line that failed.
+        NotFound: when there is no such module or file.
+    """
     if source.endswith(".py"):
         return _load_file(Path(source))
     here = str(Path.cwd())

@@ -1,0 +1,36 @@
+"""`asyncflow runs`: the newest runs, rehearsals among them."""
+
+from __future__ import annotations
+
+import click
+
+from asyncflow.cli.command import declare
+from asyncflow.cli.output import Output
+from asyncflow.cli.settings import Settings
+from asyncflow.cli.stores import read, store_option
+
+
+@declare(
+    "runs",
+    "Runs of scenarios are listed too; child runs are left out.",
+    examples=("asyncflow runs", 'asyncflow runs --flow "complaints etl" --limit 5 --json'),
+)
+@click.option("--flow", metavar="NAME", help="Only runs of this flow.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), default=20, help="At most so many, 20 as a rule."
+)
+@store_option
+@click.pass_obj
+def command(settings: Settings, *, flow: str | None, limit: int, store: str | None) -> None:
+    """List the newest runs."""
+    found = read(store, lambda opened: opened.runs(limit=limit, flow=flow))
+    out = Output(settings)
+    if settings.json:
+        from asyncflow.cli.rows import run_row
+
+        out.data([run_row(run) for run in found])
+        return
+    from asyncflow import ambient
+    from asyncflow.report.runs import runs_table
+
+    out.lines(runs_table(found, ambient.world().wall(), out.look))

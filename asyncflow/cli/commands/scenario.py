@@ -1,0 +1,130 @@
+"""`asyncflow scenario`: play one scenario and say what it came to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from asyncflow.cli.command import declare, quiet_option
+from asyncflow.cli.completion import scenario_names
+from asyncflow.cli.endings import DONE, INTERRUPTED, NOT_HELD, tell
+from asyncflow.cli.following import Follower, following, log_options
+from asyncflow.cli.output import Output
+from asyncflow.cli.settings import Settings
+from asyncflow.cli.stores import show_command, store_option
+from asyncflow.errors import AsyncflowError
+
+if TYPE_CHECKING:
+    from asyncflow.cli.rehearsing import Keeper
+    from asyncflow.history import RunHistory
+    from asyncflow.scenario.play import Rehearsal
+    from asyncflow.scenario.verdict import Report
+
+
+@declare(
+    "scenario",
+    "SCENARIO is the name of one that comes with asyncflow, or a file. It is played in a folder of its own "
+    "with an empty store, and its replicas listen on this machine only.",
+    examples=(
+        "asyncflow scenario fail_parse",
+        "asyncflow scenario api_down_breaker_opens --variant no-policy",
+        "asyncflow scenario my/outage.toml --seed 11 --json",
+    ),
+    exits={0: "the verdict is held", 2: "the file is not valid", 3: "not held", 4: "no such scenario"},
+)
+@click.argument("reference", metavar="SCENARIO", required=False, shell_complete=scenario_names)
+@click.option("--variant", metavar="NAME", help="Play this variant: the same faults, other policies.")
+@click.option("--seed", type=int, metavar="N", help="Fix all chance; stands in for the file's seed.")
+@click.option(
+    "--world",
+    metavar="WORLD",
+    type=click.Choice(["real", "simulated"]),
+    help="Stands in for the file's world: real or simulated.",
+)
+@quiet_option("Print the verdict's sentence only.")
+@store_option
+@log_options
+@click.pass_obj
+def command(
+    settings: Settings,
+    *,
+    reference: str | None,
+    variant: str | None,
+    seed: int | None,
+    world: str | None,
+    store: str | None,
+    log_level: str | None,
+    log_format: Literal["auto", "console", "json"],
+) -> int:
+    """Play one scenario."""
+    if reference is None:
+        raise click.UsageError(f"Which scenario? `{settings.program} scenarios` lists those to choose from.")
+    from asyncflow.cli.rehearsing import Keeper, prepared, rehearsal_folder
+    from asyncflow.cli.telling import introduce
+
+    rehearsal = prepared(reference, variant, seed, world)
+    out = Output(settings)
+    if not settings.json and not settings.quiet:
+        introduce(rehearsal, out)
+    with Keeper(store) as keeper:
+        folder = rehearsal_folder(store)
+        with following(settings, log_level, log_format, is_rehearsal=True) as follower:
+            report = _played(rehearsal, folder, follower)
+        if report is None:
+            return _interrupted(follower, folder, keeper, out, settings)
+        return _told(report, keeper, out, settings)
+
+
+def _played(rehearsal: Rehearsal, folder: Path, follower: Follower) -> Report | None:
+    """Play a scenario; None when Ctrl-C came."""
+    from asyncflow.scenario.play import play
+
+    try:
+        return play(rehearsal, folder, follower.listeners)
+    except KeyboardInterrupt:
+        return None
+    except SystemExit as end:
+        raise AsyncflowError(
+            f"a body called sys.exit({end.code!r}), which no rehearsal survives; let it raise an error"
+        ) from end
+
+
+def _told(report: Report, keeper: Keeper, out: Output, settings: Settings) -> int:
+    """Say what a rehearsal came to, and return the exit code."""
+    from asyncflow.cli.telling import tell_checks, tell_run, tell_verdict
+
+    label = keeper.keep(report.history, report.home)
+    held = report.verdict == "held"
+    if settings.json:
+        out.data(report.to_json())
+    elif settings.quiet:
+        tell_verdict(report, out)
+    else:
+        tell_run(report.history, out)
+        tell_checks(report, out)
+        tell_verdict(report, out)
+        if not held:
+            _look_closer(report.history, label, out, settings)
+    return DONE if held else NOT_HELD
+
+
+def _interrupted(follower: Follower, folder: Path, keeper: Keeper, out: Output, settings: Settings) -> int:
+    """Show and keep what was recorded until Ctrl-C."""
+    from asyncflow.cli.telling import tell_run, tell_state
+
+    if follower.history is None or out.is_terse:
+        tell("Interrupted.")
+    if follower.history is not None:
+        history = follower.history.view()
+        label = keeper.keep(history, folder.resolve() / history.header.id)
+        if not out.is_terse:
+            tell_run(history, out)
+            tell_state(history, out)
+            _look_closer(history, label, out, settings)
+    return INTERRUPTED
+
+
+def _look_closer(history: RunHistory, label: str, out: Output, settings: Settings) -> None:
+    out.command("Look closer", show_command(settings.program, history.header.name, label))

@@ -1,0 +1,72 @@
+"""Ctrl-C while a run goes on: the first one cancels, the second one leaves at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any
+
+from asyncflow.cli.endings import leave_at_once, tell
+
+_CURSOR = b"\x1b[?25h"
+"""Shows the cursor again, which a live view hides."""
+
+
+class Interrupts:
+    """Stands before the handler with which asyncio cancels the run at the first Ctrl-C.
+
+    asyncio installs its handler when it starts to run, so this takes its place from inside the loop. It only
+    reports through the loop, since what it interrupted may hold any lock.
+
+    Args:
+        live: whether a live view is drawn on stderr.
+    """
+
+    def __init__(self, *, live: bool) -> None:
+        self._live = live
+        self._before: Any = None
+        self._count = 0
+
+    def arm(self) -> None:
+        """Take the handler's place; doing it again changes nothing."""
+        if self._before is None and threading.current_thread() is threading.main_thread():
+            found = signal.getsignal(signal.SIGINT)
+            if callable(found):  # a process in the background may be told to ignore Ctrl-C
+                self._before = found
+                signal.signal(signal.SIGINT, self._interrupted)
+
+    def listener(self, *_event: Any) -> None:
+        """Take the handler's place at the first event of a run that is started out of reach."""
+        if self._before is None:
+            self.arm()
+
+    def __enter__(self) -> Interrupts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None and signal.getsignal(signal.SIGINT) == self._interrupted:
+            # The loop is over, and its handler with it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        self._count += 1
+        if self._count > 1:
+            self._leave()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise KeyboardInterrupt from None  # between the run and its report
+        loop.call_soon_threadsafe(tell, "Cancelling; Ctrl-C again leaves at once.")
+        self._before(number, frame)
+
+    def _leave(self) -> None:
+        head = (_CURSOR if self._live else b"") + (b"\n" if os.isatty(2) else b"")
+        with suppress(OSError):
+            os.write(2, head + b"Left at once; the record ends where it was.\n")
+        leave_at_once()

@@ -1,0 +1,254 @@
+"""What `--json` prints, as types: `asyncflow schema` makes JSON Schemas of them.
+
+Names that end in `_s` are seconds; `started`, `ended` and `at` of an event are UTC epoch seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class Shape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The common part of everything that `--json` prints; `v` grows when a reader would have to change."""
+
+    v: Literal[1] = 1
+
+
+class RunRow(Shape):
+    """One line of `runs --json`, the newest first; `home` is the folder of a rehearsal."""
+
+    run: str
+    name: str
+    flow: str
+    state: str
+    started: float
+    ended: float | None
+    tasks: int
+    attempts: int
+    faults: int
+    scenario: str | None
+    seed: int | None
+    parameters: dict[str, str]
+    home: str | None
+
+
+class FlowRow(Shape):
+    """One line of `flows --json`; `target` is what `run` takes, null when it is not known."""
+
+    name: str
+    target: str | None
+    runs: int
+    succeeded: int
+    failed: int
+    last: RunRow | None
+
+
+class VariantRow(msgspec.Struct, forbid_unknown_fields=True):
+    """A variant of a scenario."""
+
+    name: str
+    title: str
+
+
+class ScenarioRow(Shape):
+    """One line of `scenarios --json`."""
+
+    name: str
+    title: str
+    story: str
+    file: str
+    flow: str
+    world: Literal["real", "simulated"]
+    seed: int | None
+    variants: list[VariantRow]
+
+
+class Named(msgspec.Struct, forbid_unknown_fields=True):
+    """A flow's name and the state that its run ended in."""
+
+    name: str
+    state: str
+
+
+class TaskCounts(msgspec.Struct, forbid_unknown_fields=True):
+    """What a task came to: `attempts` counts rejected tries too, `calls` the bodies that ran."""
+
+    state: str
+    attempts: int
+    calls: int
+
+
+class PlannedFault(msgspec.Struct, forbid_unknown_fields=True):
+    """A fault of a scenario and how often it struck."""
+
+    at: dict[str, Any]
+    do: str
+    fired: int
+    optional: bool
+
+
+class Expectation(msgspec.Struct, forbid_unknown_fields=True):
+    """A claim of a scenario; `detail` says what was found instead."""
+
+    what: str
+    held: bool
+    detail: str
+
+
+class ReportShape(Shape):
+    """What `scenario --json` prints."""
+
+    scenario: str
+    variant: str | None
+    world: Literal["real", "simulated"]
+    seed: int | None
+    verdict: Literal["held", "violated", "not-reached"]
+    sentence: str
+    run: str
+    name: str
+    flow: Named
+    tasks: dict[str, TaskCounts]
+    faults: list[PlannedFault]
+    expectations: list[Expectation]
+    virtual_s: float
+    wall_s: float
+    home: str
+
+
+class ErrorShape(msgspec.Struct, forbid_unknown_fields=True):
+    """An exception."""
+
+    type: str
+    text: str
+    notes: list[str]
+
+
+class FlowState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A flow run's own state."""
+
+    name: str
+    state: str
+    message: str
+    error: ErrorShape | msgspec.UnsetType = msgspec.UNSET
+
+
+class Struck(msgspec.Struct, forbid_unknown_fields=True):
+    """A fault that struck; task and attempt are 0 when it is not known whom."""
+
+    at: Any
+    do: str
+    offset_s: float
+    task: int
+    attempt: int
+
+
+class Try(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One attempt; `detail` has the numbers behind the decision that followed."""
+
+    number: int
+    started_s: float
+    ended_s: float
+    outcome: str
+    called: bool
+    retried: bool
+    why: str
+    detail: dict[str, Any]
+    error: ErrorShape | msgspec.UnsetType = msgspec.UNSET
+    faults: list[Struck]
+
+
+class WaitShape(msgspec.Struct, forbid_unknown_fields=True):
+    """A wait between attempts, before a start time, or until resumed."""
+
+    started_s: float
+    ended_s: float
+    state: str
+    reason: str
+    is_over: bool
+
+
+class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One task run; `upstream` has the numbers of those it waits for."""
+
+    number: int
+    name: str
+    key: str
+    upstream: list[int]
+    state: str
+    how: str
+    message: str
+    error: ErrorShape | msgspec.UnsetType = msgspec.UNSET
+    attempts: int
+    calls: int
+    called_s: float
+    changed_s: float
+    tries: list[Try]
+    waits: list[WaitShape]
+
+
+class BreakerShape(msgspec.Struct, forbid_unknown_fields=True):
+    """A change of a circuit breaker."""
+
+    breaker: str
+    old: str
+    new: str
+    offset_s: float
+
+
+class NoticeShape(msgspec.Struct, forbid_unknown_fields=True):
+    """Something that went wrong beside the tasks."""
+
+    task: int
+    text: str
+    offset_s: float
+
+
+class RunShape(Shape):
+    """What `show --json` prints; `run --json` adds `result`, `result_text` and `store`."""
+
+    run: str
+    name: str
+    flow: FlowState
+    scenario: str | None
+    seed: int | None
+    parent: str | None
+    parameters: dict[str, str]
+    started_at: float
+    duration_s: float
+    is_over: bool
+    attempts: int
+    calls: int
+    waited_s: float
+    tasks: list[TaskShape]
+    faults: list[Struck]
+    breakers: list[BreakerShape]
+    notices: list[NoticeShape]
+    result: Any = msgspec.UNSET
+    result_text: str | msgspec.UnsetType = msgspec.UNSET
+    store: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class EventShape(Shape):
+    """One element of the list that `show --events --json` prints; `detail` depends on `kind`."""
+
+    run: str
+    seq: int
+    at: float
+    offset: float
+    kind: str
+    task: int
+    attempt: int
+    detail: Any
+
+
+SHAPES: dict[str, Any] = {
+    "report": ReportShape,
+    "run": RunShape,
+    "events": list[EventShape],
+    "runs": list[RunRow],
+    "flows": list[FlowRow],
+    "scenarios": list[ScenarioRow],
+}
+"""The shape of each answer, by the word that `asyncflow schema` takes."""
