@@ -32,6 +32,8 @@ class State:
     kind: ClassVar[Kind]
     final: ClassVar[bool] = False
     default_message: ClassVar[str] = ""
+    leads_to: ClassVar[frozenset[type[State]]]
+    """The states that may follow; filled from the table of moves below."""
 
     def __init__(
         self, message: str = "", result: Any = None, detail: Mapping[str, Any] | None = None
@@ -306,6 +308,9 @@ _MOVES: dict[type[State], frozenset[type[State]]] = {
 }
 MOVES: Mapping[type[State], frozenset[type[State]]] = MappingProxyType(_MOVES)
 """The one table of legal moves: from a state's class to the classes that may follow it."""
+
+for _state, _followers in _MOVES.items():
+    _state.leads_to = _followers
 
 
 def check_move(old: State, new: State) -> None:

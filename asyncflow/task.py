@@ -56,6 +56,8 @@ class Task(Generic[P, R]):
     nout: int | None = None
     key: str | None = None
     validate: bool = False
+    is_async: bool = field(init=False, repr=False)
+    has_handlers: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not callable(self.fn):
@@ -73,22 +75,12 @@ class Task(Generic[P, R]):
         elif self.nout < 0:
             raise InvalidTask(f"nout={self.nout!r} must be 0 or more")
         # Instance attributes rather than methods: read once per call.
+        object.__setattr__(self, "is_async", _is_async(self.fn))
+        object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
         object.__setattr__(self, "check", compile_check(self.fn, self.name))
         object.__setattr__(self, "__doc__", self.fn.__doc__)
         object.__setattr__(self, "__wrapped__", self.fn)
         object.__setattr__(self, "__name__", self.name)
-
-    @cached_property
-    def is_async(self) -> bool:
-        """Whether the body runs on the event loop; a `def` body runs in a thread."""
-        return inspect.iscoroutinefunction(self.fn) or inspect.iscoroutinefunction(
-            getattr(self.fn, "__call__", None)  # noqa: B004 - an object with an async __call__
-        )
-
-    @cached_property
-    def has_handlers(self) -> bool:
-        """Whether anything listens to changes of state."""
-        return bool(self.state_handlers) or self.on_failure is not None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Take note of a call inside a flow and return its handle at once.
@@ -126,6 +118,11 @@ class Task(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
+
+
+def _is_async(fn: Callable[..., Any]) -> bool:
+    called = getattr(fn, "__call__", None)  # noqa: B004 - an object with an async __call__
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called)
 
 
 def _nout_of(fn: Callable[..., Any]) -> int | None:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def final_state(references: Sequence[TaskRun]) -> State:
     """Return Failed when a reference task failed, else Cancelled when one was cancelled, else Success."""
-    states = [task_run.state for task_run in references]
-    if any(state.is_failed() and not state.is_cancelled() for state in states):
+    kinds = {type(task_run.state) for task_run in references}
+    if any(kind.kind == "failure" and kind is not Cancelled for kind in kinds):
         return Failed("Some reference tasks failed.", _failure_of(references))
-    if any(state.is_cancelled() for state in states):
+    if Cancelled in kinds:
         return Cancelled("Some reference tasks were cancelled.")
     return Success("All reference tasks succeeded.")
 

@@ -42,6 +42,41 @@ class FlowRun:
         faults: who is asked whether a fault strikes, or None.
     """
 
+    __slots__ = (
+        "_adapt",
+        "_began",
+        "_called",
+        "_calm",
+        "_clock",
+        "_context",
+        "_counts",
+        "_draining",
+        "_failed_fast",
+        "_foreign_counts",
+        "_idle",
+        "_journal",
+        "_leaving",
+        "_loop",
+        "_main",
+        "_open",
+        "_owned_store",
+        "_parameters",
+        "_ready",
+        "_references",
+        "_store",
+        "_world",
+        "cancel_reason",
+        "chance",
+        "emit",
+        "faults",
+        "flow",
+        "header",
+        "options",
+        "state",
+        "tasks",
+        "wall",
+    )
+
     def __init__(
         self,
         flow: Flow[..., Any],
@@ -212,12 +247,12 @@ class FlowRun:
 
     def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
         """Make a task run of a call; it starts at the earliest on the next turn of the loop."""
-        if self.state.is_final():
+        if self.state.final:
             raise UsageError(f"task {task.name!r} was called after flow run {self.name!r} had ended")
         if self._adapt is not None:
             task = self._adapt(task)
         fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
-        foreign = asyncio.current_task() is not self._main
+        foreign = asyncio.current_task(self._loop) is not self._main
         counts = self._foreign_counts if foreign else self._counts
         name = task.name
         counts[name] = count = counts.get(name, 0) + 1
@@ -252,9 +287,10 @@ class FlowRun:
                 found.append(value)
             elif type(value) not in PLAIN:
                 find_handles(value, found)
-        for value in kwargs.values():
-            if type(value) not in PLAIN:
-                find_handles(value, found)
+        if kwargs:
+            for value in kwargs.values():
+                if type(value) not in PLAIN:
+                    find_handles(value, found)
         return self.own(found) if found else ()
 
     def own(self, handles: Iterable[Handle[Any]]) -> tuple[TaskRun, ...]:
@@ -265,16 +301,19 @@ class FlowRun:
         """
         task_runs: dict[TaskRun, None] = {}
         for handle in handles:
-            source = source_of(handle)
-            if not isinstance(source, TaskRun) or source.run is not self:
+            source = handle if type(handle) is TaskRun else source_of(handle)
+            if type(source) is not TaskRun or source.run is not self:
                 raise InvalidFlow(f"{handle.name!r} belongs to another flow run than {self.name!r}")
             task_runs[source] = None
         return tuple(task_runs)
 
     def _proceed(self, task_runs: Iterable[TaskRun]) -> None:
         """Let task runs count one thing less to wait for, without recursion down a long chain."""
-        self._ready.extend(task_runs)
-        if self._draining:
+        for task_run in task_runs:
+            task_run.waiting -= 1
+            if not task_run.waiting:
+                self._ready.append(task_run)
+        if self._draining or not self._ready:
             return
         self._draining = True
         try:
@@ -468,7 +507,7 @@ class FlowRun:
         return {
             "tasks": len(self.tasks),
             "attempts": sum(task_run.attempt for task_run in self.tasks),
-            "faults": sum(1 for event in self._journal.events if event[1] == "fault_injected"),
+            "faults": [event[1] for event in self._journal.events].count("fault_injected"),
         }
 
 

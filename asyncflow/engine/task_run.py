@@ -73,6 +73,7 @@ class TaskRun(Handle[Any]):
     """
 
     __slots__ = (
+        "_asked",
         "_asyncio",
         "_started",
         "_waiters",
@@ -109,6 +110,7 @@ class TaskRun(Handle[Any]):
         self.place = place
         self.state: State = _PENDING
         self.attempt = 0
+        self._asked = False
         self.awaited = False
         self.dependents: list[TaskRun] | None = None
         self.waiting = 0
@@ -116,8 +118,8 @@ class TaskRun(Handle[Any]):
         self._waiters: list[asyncio.Future[None]] | None = None
         self.fed_by = fed_by
         self.ordered_after: tuple[TaskRun, ...] = ()
-        for other in fed_by:
-            self._wait_for(other)
+        if fed_by:
+            self._wait_for(fed_by)
 
     # ------------------------------------------------------------------ as a handle
 
@@ -174,18 +176,17 @@ class TaskRun(Handle[Any]):
                 )
             if other not in self.upstream:
                 self.ordered_after = (*self.ordered_after, other)
-                self._wait_for(other)
+                self._asked = False
+                self._wait_for((other,))
                 self.run.emit("edge_added", self.number, 0, {"upstream": other.number})
 
-    def _wait_for(self, other: TaskRun) -> None:
-        if not other.state.is_final():
-            self.waiting += 1
+    def _wait_for(self, others: tuple[TaskRun, ...]) -> None:
+        for other in others:
             if other.dependents is None:
-                other.dependents = [self]
-            else:
+                other.dependents = []  # final or not: it has a dependent, so it is no terminal task
+            if not other.state.final:
                 other.dependents.append(self)
-        elif other.dependents is None:
-            other.dependents = []  # it has a dependent, so it is no terminal task
+                self.waiting += 1
 
     def _leads_to(self, other: TaskRun) -> bool:
         """Whether `other` waits for this one, directly or through others."""
@@ -203,7 +204,7 @@ class TaskRun(Handle[Any]):
     def __await__(self) -> Generator[Any, None, Any]:
         if scope.get() is self.run:
             self.awaited = True
-        if not self.state.is_final():
+        if not self.state.final:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             if self._waiters is None:
                 self._waiters = [future]
@@ -220,8 +221,9 @@ class TaskRun(Handle[Any]):
         Raises:
             TaskFailed: when it failed without an exception of its body's own.
         """
-        if self.state.is_success():
-            return self.state.result
+        state = self.state
+        if type(state) is Success or state.is_success():
+            return state.result
         error = self.error()
         assert error is not None
         raise error.with_traceback(error.__traceback__)
@@ -291,12 +293,12 @@ class TaskRun(Handle[Any]):
         self._asyncio = self.run.spawn(self._play(), self.task.name)
 
     def proceed(self) -> None:
-        """Count one thing less to wait for; at zero ask the trigger and start."""
-        self.waiting -= 1
+        """Ask the trigger and start, now that everything upstream is final."""
         if self.waiting or self._asyncio is not None or self.state is not _PENDING:
             return
         refused = self._refused_by_upstream()
         if refused is None:
+            self._asked = True
             self.start()
         else:
             self._end_unstarted(refused)
@@ -317,9 +319,13 @@ class TaskRun(Handle[Any]):
 
     def _refused_by_upstream(self) -> State | None:
         """Return the state that a skip upstream or the trigger asks for, or None to run."""
-        upstream = self.upstream
-        if self.task.trigger is all_successful and _all_plain_successes(upstream):
-            return None
+        upstream = self.upstream if self.ordered_after else self.fed_by
+        if self.task.trigger is all_successful:
+            for other in upstream:
+                if type(other.state) is not Success:
+                    break
+            else:
+                return None
         states = [other.state for other in upstream]
         if self.task.skip_on_upstream_skip and any(type(state) is Skipped for state in states):
             return Skipped("Something upstream was skipped; skip_on_upstream_skip=False would run the task.")
@@ -336,7 +342,7 @@ class TaskRun(Handle[Any]):
     def _state_after(self, signal: Signal) -> State:
         """Return the state that a signal asks for where no attempt was made."""
         decision = decide(None, Signalled(signal), 0, self.run.chance, self.run.wall())
-        return self._proposal(Signalled(signal), decision, 0)
+        return self._proposal(Signalled(signal), decision)
 
     async def _play(self, instead: State | None = None) -> None:
         """Run the attempts; the one asyncio task of this task run does nothing else.
@@ -349,7 +355,7 @@ class TaskRun(Handle[Any]):
                 self._asyncio = None  # an edge was added since the start; `proceed` will start it again
                 return
             self.waiting = _BEGUN
-            if self.fed_by or self.ordered_after:
+            if not self._asked and (self.fed_by or self.ordered_after):
                 instead = self._refused_by_upstream()
         scope.set(self)
         try:
@@ -389,7 +395,14 @@ class TaskRun(Handle[Any]):
         return True
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        args = tuple([substitute(value, value_downstream) for value in self.args])
+        args = tuple(
+            [
+                value.state.result
+                if type(value) is TaskRun and type(value.state) is Success
+                else substitute(value, value_downstream)
+                for value in self.args
+            ]
+        )
         kwargs = {name: substitute(value, value_downstream) for name, value in self.kwargs.items()}
         return args, kwargs
 
@@ -413,7 +426,10 @@ class TaskRun(Handle[Any]):
         self, attempt: int, outcome: Outcome, decision: Decision
     ) -> Awaitable[Decision] | Decision:
         """Turn what the attempt came to into a state, ask the handlers and commit."""
-        proposed = self._proposal(outcome, decision, attempt)
+        if type(outcome) is Returned and type(decision) is Enough:
+            proposed: State = Success("", outcome.value, None if attempt == 1 else {"how": "after retry"})
+        else:
+            proposed = self._proposal(outcome, decision)
         if self.task.has_handlers:
             return self._end_with_handlers(proposed)
         self._commit(proposed)
@@ -433,9 +449,7 @@ class TaskRun(Handle[Any]):
         """Record what is not an attempt."""
         self.run.emit(cast("Kind", kind), self.number, self.attempt, detail)
 
-    def _proposal(self, outcome: Outcome, decision: Decision, attempt: int) -> State:
-        if type(outcome) is Returned and type(decision) is Enough:
-            return Success("", outcome.value, None if attempt == 1 else {"how": "after retry"})
+    def _proposal(self, outcome: Outcome, decision: Decision) -> State:
         if isinstance(decision, Again):
             detail = {"delay": decision.delay, "reason": decision.reason, **(decision.detail or {})}
             if isinstance(outcome, Refused):
@@ -482,13 +496,14 @@ class TaskRun(Handle[Any]):
         except Signal as signal:
             outcome = Signalled(signal)
             decision = decide(task.policy.plan.retry, outcome, self.attempt, self.run.chance, self.run.wall())
-            return self._proposal(outcome, decision, self.attempt)
+            return self._proposal(outcome, decision)
         except HandlerFailed as error:
             self.note("handler_failed", {"error": str(error)})
             return Failed(str(error), error)
 
     def _commit(self, state: State) -> None:
-        check_move(self.state, state)
+        if type(state) not in self.state.leads_to:
+            check_move(self.state, state)
         self.state = state
         self.run.emit("state_changed", self.number, self.attempt, state)
         if state.final:
@@ -496,7 +511,7 @@ class TaskRun(Handle[Any]):
 
     def _settle(self) -> None:
         """Tell those who wait for this task run; its arguments are of no more use."""
-        self.args, self.kwargs = (), {}
+        self.args, self.kwargs = (), _NO_KWARGS
         if self._waiters is not None:
             for future in self._waiters:
                 if not future.done():
@@ -519,14 +534,6 @@ class TaskRun(Handle[Any]):
     def to_json(self) -> dict[str, Any]:
         """Return the detail of the event `task_called`."""
         return {"name": self.name, "key": self.key, "upstream": [other.number for other in self.fed_by]}
-
-
-def _all_plain_successes(upstream: tuple[TaskRun, ...]) -> bool:
-    """Whether nothing upstream failed or was skipped: the common case, told quickly."""
-    for other in upstream:  # noqa: SIM110 - a generator in all() takes twice as long
-        if type(other.state) is not Success:
-            return False
-    return True
 
 
 def value_downstream(handle: Handle[Any]) -> Any:
