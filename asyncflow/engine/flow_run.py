@@ -4,76 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from asyncflow import ambient
 from asyncflow.engine import collector
 from asyncflow.engine.conclusion import final_state
+from asyncflow.engine.face import RunFace
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
-from asyncflow.engine.task_run import TaskRun, value_downstream
+from asyncflow.engine.record import Record
+from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.task_runs import TaskRuns
-from asyncflow.errors import HandlerFailed, InvalidFlow, StoreError, TaskFailed, UsageError
-from asyncflow.events import Event, Kind, RunHeader
+from asyncflow.engine.wiring import value_downstream
+from asyncflow.errors import HandlerFailed, InvalidFlow, UsageError
 from asyncflow.flow import Flow
 from asyncflow.handles import PLAIN, Handle, find_handles, scope, source_of, substitute
-from asyncflow.names import friendly_name
 from asyncflow.ports import Store
 from asyncflow.signals import ENDRUN, Signal, sole_signal
 from asyncflow.states import Cancelled, Failed, Pending, Running, State, Success, check_move
 from asyncflow.task import Task
 
-_log = logging.getLogger("asyncflow")
 
-
-class FlowRun:
+class FlowRun(RunFace):
     """One run of a flow; what `flow.run()` and `await flow.start()` return.
 
     Attributes:
-        flow: what is run.
-        header: what was known at the start; `id` and `name` are also here.
-        state: where the run is now.
-        tasks: the task runs in the order of their calls.
-        cancel_reason: the sentence that cancelled task runs carry.
+        emit: appends an event to the record.
+        wall: the world's wall clock.
         chance: the random stream from which backoff is drawn.
         faults: who is asked whether a fault strikes, or None.
     """
 
     __slots__ = (
         "_adapt",
-        "_began",
         "_called",
         "_calm",
-        "_clock",
         "_context",
         "_counts",
         "_draining",
         "_failed_fast",
         "_foreign_counts",
         "_idle",
-        "_journal",
-        "_leaving",
         "_loop",
-        "_main",
         "_open",
-        "_owned_store",
         "_parameters",
         "_ready",
         "_references",
-        "_store",
-        "_world",
-        "cancel_reason",
         "chance",
         "emit",
         "faults",
-        "flow",
-        "header",
         "options",
-        "state",
-        "tasks",
         "wall",
     )
 
@@ -89,15 +71,12 @@ class FlowRun:
         self.options = options
         self._adapt = options.adapt
         self._parameters = parameters
-        self._world = ambient.world()
-        self._clock = self._world.monotonic
-        self.wall = self._world.wall
-        self.chance = self._world.stream("backoff")
+        world = ambient.world()
+        self.wall = world.wall
+        self.chance = world.stream("backoff")
         self.faults = options.faults
-        self.header = self._make_header()
-        self._store = store
-        self._owned_store = owned_store
-        self._journal = store.journal(self.header)
+        self.record = Record(flow.name, parameters, store, options, world, owned_store)
+        self.emit = self.record.emit
         self.state: State = Pending()
         self._called: list[TaskRun] = []
         self.tasks = TaskRuns(self._called)
@@ -105,8 +84,6 @@ class FlowRun:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._main: asyncio.Task[Any] | None = None
-        self._began = self._clock()
-        self.emit = self._emitter()
         self._counts: dict[str, int] = {}
         self._foreign_counts: dict[str, int] = {}
         self._ready: deque[TaskRun] = deque()
@@ -118,97 +95,11 @@ class FlowRun:
         self._leaving: SystemExit | None = None
         self._calm = False
 
-    def _make_header(self) -> RunHeader:
-        world, options = self._world, self.options
-        return RunHeader(
-            id=options.run_id or world.new_id(),
-            name=friendly_name(world.stream("names")),
-            flow=self.flow.name,
-            started=world.wall(),
-            parent=options.parent,
-            scenario=options.scenario,
-            seed=world.seed,
-            parameters={name: _short(value) for name, value in self._parameters.items()},
-        )
+    # ------------------------------------------------------------------ for those who assemble runs
 
-    # ------------------------------------------------------------------ for users
-
-    @property
-    def id(self) -> str:
-        """Unique, sorts by time."""
-        return self.header.id
-
-    @property
-    def name(self) -> str:
-        """The friendly name, such as `quiet-heron`."""
-        return self.header.name
-
-    @property
-    def events(self) -> list[Event]:
-        """What happened so far, in order."""
-        return [_readable(event) for event in self._journal.events]
-
-    @property
-    def store(self) -> str:
-        """Where the run is kept: `memory` or a file."""
-        return self._store.label
-
-    def result(self) -> Any:
-        """Return the flow's value.
-
-        Raises:
-            UsageError: while the run is not final.
-            Exception: what made the run fail: one failure as itself, several as an ExceptionGroup, a
-                failure without an exception of its own as TaskFailed.
-        """
-        if not self.state.is_final():
-            raise UsageError(
-                f"flow run {self.name!r} is {self.state.name}; wait for it with `await run.wait()`"
-            )
-        if self.state.is_success():
-            return self.state.result
-        error = self.state.result
-        if isinstance(error, BaseException) and not isinstance(error, Signal):
-            raise error
-        signal = error if isinstance(error, Signal) else None
-        raise TaskFailed(
-            f"flow run {self.name!r} ended {self.state.name}: {self.state.message}", self.state, signal
-        )
-
-    async def wait(self) -> FlowRun:
-        """Return the run when it is final; cancelling the waiter leaves the run going."""
-        if self._main is not None and not self._main.done():
-            await asyncio.wait([self._main])
-        self._raise_what_left_the_loop()
-        return self
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        """Wait for the flow's value; cancelling the waiter cancels the run."""
-        return self._value().__await__()
-
-    async def _value(self) -> Any:
-        try:
-            await self.wait()
-        except asyncio.CancelledError:
-            self.cancel("The caller was cancelled.")
-            await self.wait()
-            raise
-        return self.result()
-
-    def _raise_what_left_the_loop(self) -> None:
-        if self._leaving is not None:
-            raise self._leaving
-        if self._main is not None and self._main.done() and not self._main.cancelled():
-            error = self._main.exception()
-            if error is not None:
-                raise error
-
-    def cancel(self, reason: str = "") -> None:
-        """Cancel the run and all its task runs; it is final when they are."""
-        if not self.state.is_final():
-            self.cancel_reason = reason or "The flow run was cancelled."
-            if self._main is not None:
-                self._main.cancel()
+    def set_reference_tasks(self, handles: Sequence[Handle[Any]]) -> None:
+        """Let these task runs decide the final state, instead of the terminal ones."""
+        self._references = self.own(handles)
 
     def leave(self, error: SystemExit) -> None:
         """End the run because a body called `sys.exit`; whoever waits for the run gets the SystemExit."""
@@ -217,31 +108,8 @@ class FlowRun:
 
     def abandon(self) -> None:
         """Leave the run where it is, without waiting for anything: its end will not be recorded."""
-        self._store.abandon()
+        self.record.store.abandon()
         self._loop.set_exception_handler(lambda _loop, _context: None)  # what was left needs no complaint
-
-    def set_reference_tasks(self, handles: Sequence[Handle[Any]]) -> None:
-        """Let these task runs decide the final state, instead of the terminal ones."""
-        self._references = self.own(handles)
-
-    def is_success(self) -> bool:
-        """Whether the run's state counts as success."""
-        return self.state.is_success()
-
-    def is_failed(self) -> bool:
-        """Whether the run's state counts as failure."""
-        return self.state.is_failed()
-
-    def is_final(self) -> bool:
-        """Whether the run has ended."""
-        return self.state.is_final()
-
-    def is_cancelled(self) -> bool:
-        """Whether the run was cancelled."""
-        return self.state.is_cancelled()
-
-    def __repr__(self) -> str:
-        return f"<flow run {self.name} of {self.flow.name!r} {self.state.name}, {len(self.tasks)} tasks>"
 
     # ------------------------------------------------------------------ as the scope of calls
 
@@ -275,7 +143,7 @@ class FlowRun:
         """Make a task run whose body is a run of a child flow."""
 
         async def child(*args: Any, **kwargs: Any) -> None:
-            run = FlowRun(flow, flow.bind(args, kwargs), self._store, self.options.for_child(self.id))
+            run = FlowRun(flow, flow.bind(args, kwargs), self.record.store, self.options.for_child(self.id))
             await run.finish_inside()
 
         return self.call(Task(child, name=flow.name), args, kwargs)
@@ -336,34 +204,6 @@ class FlowRun:
         """Start the asyncio task of a task run, which keeps it, in a copy of the flow body's context."""
         return self._loop.create_task(coroutine, name=name, context=self._context.copy())
 
-    # ------------------------------------------------------------------ events
-
-    def offset(self) -> float:
-        """Return the seconds since the run started."""
-        return self._clock() - self._began
-
-    def _emitter(self) -> Callable[[Kind, int, int, Any], None]:
-        """Return the function that appends an event; a closure, since it is called thrice per task."""
-        append = self._tell_listeners if self._world.listeners else self._journal.append
-        clock, began = self._clock, self._began
-
-        def emit(kind: Kind, task: int, attempt: int, detail: Any) -> None:
-            append((clock() - began, kind, task, attempt, detail))
-
-        return emit
-
-    def _tell_listeners(self, event: tuple[Any, ...]) -> None:
-        """Append an event and show it to the views; a view that fails is dropped, the run goes on."""
-        seq = len(self._journal.events)
-        self._journal.append(event)
-        seen = _readable(event)
-        for listener in list(self._world.listeners):
-            try:
-                listener(self.header, seq, seen)
-            except Exception:  # noqa: BLE001 - a view can't change a run, whatever it raises
-                self._world.listeners.remove(listener)
-                _log.exception("a listener failed and was removed; the run is not affected")
-
     # ------------------------------------------------------------------ the run itself
 
     def begin(self) -> None:
@@ -385,24 +225,13 @@ class FlowRun:
 
     async def _execute(self) -> None:
         scope.set(self)
-        self.emit("run_started", 0, 0, self._description())
+        self.record.begin()
         try:
             final = await self._after_handlers(await self._body_and_tasks())
         finally:
             if self._calm:
                 collector.leave()
         await self._end(final)
-
-    def _description(self) -> dict[str, Any]:
-        header = self.header
-        return {
-            "flow": header.flow,
-            "name": header.name,
-            "parent": header.parent,
-            "scenario": header.scenario,
-            "seed": header.seed,
-            "parameters": dict(header.parameters),
-        }
 
     async def _body_and_tasks(self) -> State:
         """Run the body and all its task runs to their ends; return the state that the flow run goes to."""
@@ -493,30 +322,7 @@ class FlowRun:
         """Record the end, make the record last, and only then let the run be final."""
         check_move(self.state, final)
         self.emit("state_changed", 0, 0, final)
-        self.emit("run_ended", 0, 0, self._totals())
         try:
-            await self._journal.commit()
-        except StoreError as error:
-            _log.warning("flow run %s goes unrecorded: %s", self.name, error)
+            await self.record.end(len(self._called), sum(task_run.attempt for task_run in self._called))
         finally:
-            if self._owned_store is not None:
-                await self._owned_store.close()
             self.state = final
-
-    def _totals(self) -> dict[str, int]:
-        return {
-            "tasks": len(self.tasks),
-            "attempts": sum(task_run.attempt for task_run in self.tasks),
-            "faults": [event[1] for event in self._journal.events].count("fault_injected"),
-        }
-
-
-def _readable(event: tuple[Any, ...]) -> Event:
-    """Return an event as views get it: a State stays one, a task run becomes what is said of its call."""
-    read = Event._make(event)
-    return read._replace(detail=read.detail.to_json()) if read.kind == "task_called" else read
-
-
-def _short(value: Any, limit: int = 200) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."

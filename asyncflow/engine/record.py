@@ -1,0 +1,132 @@
+"""A run's record: what is known of it at the start, every event since, and the views that watch them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from asyncflow.ambient import World
+from asyncflow.engine.options import RunOptions
+from asyncflow.errors import StoreError
+from asyncflow.events import Event, Kind, RunHeader
+from asyncflow.names import friendly_name
+from asyncflow.ports import Store
+
+_log = logging.getLogger("asyncflow")
+
+
+class Record:
+    """Takes a run's events and hands them to its journal and to the world's views.
+
+    Args:
+        flow: the flow's name.
+        parameters: the run's parameters.
+        store: where its journal is kept.
+        options: how the run differs from a plain one.
+        world: whose clocks, names and views it uses.
+        owned_store: a store that was opened for this run alone, closed at its end.
+
+    Attributes:
+        header: what is known of the run at its start.
+        emit: appends an event: kind, number of the task run, attempt, detail.
+    """
+
+    def __init__(
+        self,
+        flow: str,
+        parameters: Mapping[str, Any],
+        store: Store,
+        options: RunOptions,
+        world: World,
+        owned_store: Store | None = None,
+    ) -> None:
+        self.header = RunHeader(
+            id=options.run_id or world.new_id(),
+            name=friendly_name(world.stream("names")),
+            flow=flow,
+            started=world.wall(),
+            parent=options.parent,
+            scenario=options.scenario,
+            seed=world.seed,
+            parameters={name: _short(value) for name, value in parameters.items()},
+        )
+        self.store = store
+        self._owned_store = owned_store
+        self._journal = store.journal(self.header)
+        self._listeners = world.listeners
+        self._clock = world.monotonic
+        self._began = self._clock()
+        self.emit = self._emitter()
+
+    def offset(self) -> float:
+        """Return the seconds since the run started."""
+        return self._clock() - self._began
+
+    @property
+    def events(self) -> list[Event]:
+        """What happened so far, in order."""
+        return [_readable(event) for event in self._journal.events]
+
+    def begin(self) -> None:
+        """Record the start."""
+        header = self.header
+        detail = {
+            "flow": header.flow,
+            "name": header.name,
+            "parent": header.parent,
+            "scenario": header.scenario,
+            "seed": header.seed,
+            "parameters": dict(header.parameters),
+        }
+        self.emit("run_started", 0, 0, detail)
+
+    async def end(self, tasks: int, attempts: int) -> None:
+        """Record the end and make the record last; a store that fails costs the record, not the run.
+
+        Args:
+            tasks: how many task runs there were.
+            attempts: how many attempts they made.
+        """
+        faults = [event[1] for event in self._journal.events].count("fault_injected")
+        self.emit("run_ended", 0, 0, {"tasks": tasks, "attempts": attempts, "faults": faults})
+        try:
+            await self._journal.commit()
+        except StoreError as error:
+            _log.warning("flow run %s goes unrecorded: %s", self.header.name, error)
+        finally:
+            if self._owned_store is not None:
+                await self._owned_store.close()
+
+    def _emitter(self) -> Callable[[Kind, int, int, Any], None]:
+        """Return the function that appends an event; a closure, since it is called thrice per task."""
+        append = self._tell_listeners if self._listeners else self._journal.append
+        clock, began = self._clock, self._began
+
+        def emit(kind: Kind, task: int, attempt: int, detail: Any) -> None:
+            append((clock() - began, kind, task, attempt, detail))
+
+        return emit
+
+    def _tell_listeners(self, event: tuple[Any, ...]) -> None:
+        """Append an event and show it to the views; a view that fails is dropped, the run goes on."""
+        seq = len(self._journal.events)
+        self._journal.append(event)
+        seen = _readable(event)
+        for listener in list(self._listeners):
+            try:
+                listener(self.header, seq, seen)
+            except Exception:  # noqa: BLE001 - a view can't change a run, whatever it raises
+                self._listeners.remove(listener)
+                _log.exception("a listener failed and was removed; the run is not affected")
+
+
+def _readable(event: tuple[Any, ...]) -> Event:
+    """Return an event as views get it: a State stays one, a task run becomes what is said of its call."""
+    read = Event._make(event)
+    return read._replace(detail=read.detail.to_json()) if read.kind == "task_called" else read
+
+
+def _short(value: Any, limit: int = 200) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

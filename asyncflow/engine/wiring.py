@@ -1,0 +1,263 @@
+"""A task run as a handle: what it waits for, what it is called, and what awaiting it gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+
+from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
+from asyncflow.handles import Handle, scope
+from asyncflow.signals import Signal
+from asyncflow.states import Pending, State, Success
+from asyncflow.task import Task
+
+if TYPE_CHECKING:
+    from asyncflow.engine.flow_run import FlowRun
+
+PENDING = Pending()
+NO_KWARGS: dict[str, Any] = {}
+BEGUN = -1
+"""What `waiting` says once a task run has taken its first step: no edge can be added any more."""
+
+
+class Wired(Handle[Any]):
+    """The part of a task run that its flow's body sees.
+
+    Attributes:
+        run: the flow run that owns it.
+        task: what is run.
+        number: its place among the flow run's calls, from 1.
+        place: which call of that name it is, from 1; negative when another asyncio task than the flow's
+            body made the call, so that the order may differ from run to run.
+        fed_by: the task runs whose values are in the arguments, each once.
+        ordered_after: the task runs that only have to be final first.
+        dependents: the task runs that wait for this one; None when nothing depends on it.
+        waiting: how many task runs upstream are not final; BEGUN after the first step.
+        state: where it is now.
+        attempt: the number of the newest attempt, 0 before the first.
+        awaited: whether the flow's body awaited it, and so got to know its failure.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_asyncio",
+        "_started",
+        "_waiters",
+        "args",
+        "attempt",
+        "awaited",
+        "dependents",
+        "fed_by",
+        "kwargs",
+        "number",
+        "ordered_after",
+        "place",
+        "run",
+        "state",
+        "task",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        run: FlowRun,
+        task: Task[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        fed_by: tuple[Self, ...],
+        number: int,
+        place: int,
+    ) -> None:
+        self.run = run
+        self.task = task
+        self.args = args
+        self.kwargs = kwargs or NO_KWARGS
+        self.number = number
+        self.place = place
+        self.state: State = PENDING
+        self.attempt = 0
+        self._asked = False
+        self.awaited = False
+        self.dependents: list[Self] | None = None
+        self.waiting = 0
+        self._started: float  # set by an attempt that has a timeout
+        self._asyncio: asyncio.Task[None] | None = None
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self.fed_by = fed_by
+        self.ordered_after: tuple[Self, ...] = ()
+        if fed_by:
+            self._wait_for(fed_by)
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.task.name
+
+    @property
+    def key(self) -> str:
+        """Names the task run inside its flow run, the same in every run of the same code.
+
+        `name` for the first call of that name, `name#2` for the second, `name@key` where the call gave a
+        key, and `name?1` for calls from other asyncio tasks, whose order may differ from run to run.
+        """
+        if self.task.key is not None:
+            return f"{self.name}@{self.task.key}"
+        if self.place < 0:
+            return f"{self.name}?{-self.place}"
+        return self.name if self.place == 1 else f"{self.name}#{self.place}"
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the key finds this task run again when the flow is run again."""
+        return self.place > 0 or self.task.key is not None
+
+    @property
+    def upstream(self) -> tuple[Self, ...]:
+        """The task runs that have to be final first, each once."""
+        return self.fed_by + self.ordered_after if self.ordered_after else self.fed_by
+
+    @property
+    def nout(self) -> int | None:
+        """How many values the task declares."""
+        return self.task.nout
+
+    def set_upstream(self, *others: Handle[Any]) -> None:
+        """Start only after `others` are final; no data is passed.
+
+        Raises:
+            LateEdge: when this task run has already started.
+            InvalidFlow: when the edge closes a cycle or joins two flow runs.
+        """
+        if self.waiting < 0 or self.state.final:
+            raise LateEdge(
+                f"task {self.name!r} has already started; set_upstream belongs right after the call, "
+                "before anything is awaited"
+            )
+        for other in cast("tuple[Self, ...]", self.run.own(others)):
+            if other is self or self._leads_to(other):
+                raise InvalidFlow(
+                    f"Cycle found; flows must be acyclic: {other.name!r} can't be upstream of {self.name!r}, "
+                    f"which it waits for itself"
+                )
+            if other not in self.upstream:
+                self.ordered_after = (*self.ordered_after, other)
+                self._asked = False
+                self._wait_for((other,))
+                self.run.emit("edge_added", self.number, 0, {"upstream": other.number})
+
+    def _wait_for(self, others: tuple[Self, ...]) -> None:
+        for other in others:
+            if other.dependents is None:
+                other.dependents = []  # final or not: it has a dependent, so it is no terminal task
+            if not other.state.final:
+                other.dependents.append(self)
+                self.waiting += 1
+
+    def _leads_to(self, other: Self) -> bool:
+        """Whether `other` waits for this one, directly or through others."""
+        seen = {self.number}
+        ahead = [self]
+        for task_run in ahead:
+            for dependent in task_run.dependents or ():
+                if dependent is other:
+                    return True
+                if dependent.number not in seen:
+                    seen.add(dependent.number)
+                    ahead.append(dependent)
+        return False
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        if scope.get() is self.run:
+            self.awaited = True
+        if not self.state.final:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if self._waiters is None:
+                self._waiters = [future]
+            else:
+                self._waiters.append(future)
+            yield from future
+        return self.value()
+
+    def value(self) -> Any:
+        """Return the result, or raise what made the task run fail.
+
+        A skipped task run has the value None unless its signal gave another.
+
+        Raises:
+            TaskFailed: when it failed without an exception of its body's own.
+        """
+        state = self.state
+        if type(state) is Success or state.is_success():
+            return state.result
+        error = self.error()
+        assert error is not None
+        raise error.with_traceback(error.__traceback__)
+
+    def error(self) -> BaseException | None:
+        """Return what awaiting this handle raises; None unless the task run has failed."""
+        state = self.state
+        if not state.is_failed():
+            return None
+        result = state.result
+        if isinstance(result, BaseException) and not isinstance(result, Signal):
+            return result
+        signal = result if isinstance(result, Signal) else None
+        return TaskFailed(f"task {self.name!r} ended {state.name}: {state.message}", state, signal)
+
+    def is_success(self) -> bool:
+        """Whether the state counts as success."""
+        return self.state.is_success()
+
+    def is_failed(self) -> bool:
+        """Whether the state counts as failure."""
+        return self.state.is_failed()
+
+    def is_final(self) -> bool:
+        """Whether the task run has ended."""
+        return self.state.is_final()
+
+    def __repr__(self) -> str:
+        return f"<task run {self.key} {self.state.name}>"
+
+    # ------------------------------------------------------------------ as the current scope
+
+    def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
+        """Refuse: the bodies of tasks call plain functions."""
+        del args, kwargs
+        raise NotInFlow(
+            f"task {task.name!r} was called inside the body of task {self.name!r}; "
+            f"call the plain function with {task.name}.fn(...), or call the task in the flow's body"
+        )
+
+    def call_flow(self, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
+        """Refuse: only a flow's body calls child flows."""
+        del args, kwargs
+        raise NotInFlow(
+            f"flow {flow.name!r} was called inside the body of task {self.name!r}; call it in a flow's body"
+        )
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the running attempt times out; None when it has no timeout."""
+        timeout = self.task.policy.plan.timeout
+        return None if timeout is None else max(0.0, self._started + timeout - self.run.record.offset())
+
+    @property
+    def idempotency_key(self) -> str:
+        """Names this task run for other systems: the same over all its attempts."""
+        return f"{self.run.id}/{self.key}"
+
+    def log_context(self) -> dict[str, Any]:
+        """Return where a log line of the body belongs."""
+        return {**self.run.log_context(), "task": self.name, "attempt": self.attempt}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the detail of the event `task_called`."""
+        return {"name": self.name, "key": self.key, "upstream": [other.number for other in self.fed_by]}
+
+
+def value_downstream(handle: Handle[Any]) -> Any:
+    """Return what a dependent receives: the result, or the exception of a failure that it chose to run on."""
+    task_run = cast("Wired", handle)
+    return task_run.state.result if task_run.state.is_success() else task_run.error()
