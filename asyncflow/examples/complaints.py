@@ -13,9 +13,8 @@ from typing import Any
 import aiohttp
 import aiosqlite
 
-from asyncflow import exponential, flow, signals, task
+from asyncflow import Retry, exponential, flow, signals, task
 from asyncflow.examples.http import get_json
-from asyncflow.policy.retry import Retry
 from asyncflow.tasks import SQLiteScript
 
 API = "https://www.consumerfinance.gov/data-research/consumer-complaints/search/api/v1/"

@@ -11,10 +11,8 @@ from typing import Any
 import aiohttp
 import aiosqlite
 
-from asyncflow import exponential, flow, task
+from asyncflow import Breaker, Retry, exponential, flow, task
 from asyncflow.examples.http import get_json
-from asyncflow.policy.breaker import Breaker
-from asyncflow.policy.retry import Retry
 from asyncflow.tasks import SQLiteScript
 
 API = "https://jsonplaceholder.typicode.com"
