@@ -13,6 +13,24 @@ from typing import Any, ClassVar, Literal
 
 from asyncflow.errors import IllegalMove, did_you_mean
 
+__all__ = [
+    "Cached",
+    "Cancelled",
+    "Crashed",
+    "Failed",
+    "Paused",
+    "Pending",
+    "Retrying",
+    "Running",
+    "Scheduled",
+    "Skipped",
+    "State",
+    "Success",
+    "TimedOut",
+    "TriggerFailed",
+    "ValidationFailed",
+]
+
 Kind = Literal["waiting", "active", "success", "failure"]
 
 _NO_DETAIL: Mapping[str, Any] = MappingProxyType({})

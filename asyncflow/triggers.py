@@ -13,6 +13,19 @@ from asyncflow import signals
 from asyncflow.errors import InvalidTask
 from asyncflow.states import State
 
+__all__ = [
+    "Trigger",
+    "all_failed",
+    "all_finished",
+    "all_successful",
+    "always_run",
+    "any_failed",
+    "any_successful",
+    "not_all_skipped",
+    "some_failed",
+    "some_successful",
+]
+
 Trigger = Callable[[Sequence[State]], bool]
 
 

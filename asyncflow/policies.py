@@ -1,0 +1,8 @@
+"""Policies by themselves: `from asyncflow.policies import Policy, Retry` needs no flow in sight."""
+
+from asyncflow.guard.policy import Policy
+from asyncflow.policy.backoff import constant, exponential, linear
+from asyncflow.policy.breaker import Breaker
+from asyncflow.policy.retry import Retry
+
+__all__ = ["Breaker", "Policy", "Retry", "constant", "exponential", "linear"]
