@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Token
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from asyncflow import ports
 from asyncflow.binding import compile_check
@@ -38,7 +38,7 @@ class Flow(Generic[P, R]):
     """
 
     def __init__(
-        self,
+        self: Flow[..., None],
         name: str,
         *,
         state_handlers: Sequence[StateHandler] | None = None,
@@ -65,7 +65,7 @@ class Flow(Generic[P, R]):
             if name not in _OPTIONS:
                 raise InvalidFlow(f"unknown flow option {name!r}.{did_you_mean(name, _OPTIONS)}")
         name = options.get("name") or fn.__name__.replace("_", " ")
-        made: Flow[P, Any] = cls(name, **{k: v for k, v in options.items() if k != "name"})
+        made = cast("Flow[P, Any]", cls(name, **{k: v for k, v in options.items() if k != "name"}))
         made.fn = fn
         made._recording = None
         made._check = compile_check(fn, fn.__name__)
