@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-import msgspec
-
 from asyncflow.binding import signature_of
 from asyncflow.errors import ParameterError, did_you_mean
 
@@ -83,20 +81,17 @@ def convert(flow: str, specs: Mapping[str, Spec], given: Mapping[str, Any]) -> d
     Raises:
         ParameterError: naming all parameters that are unexpected, missing or don't convert.
     """
+    import msgspec  # here, since only what comes from outside Python is converted
+
     problems = _misfits(specs, given)
     converted: dict[str, Any] = {}
     for name, value in given.items():
         if name in specs:
             try:
-                converted[name] = _convert_one(specs[name], value)
+                wanted = specs[name].type
+                converted[name] = value if wanted is Any else msgspec.convert(value, wanted, strict=False)
             except (msgspec.ValidationError, TypeError, ValueError) as error:
                 problems.append(f"can't take {name}={value!r}: {error}")
     if problems:
         raise ParameterError(f"flow {flow!r} {'; it '.join(problems)}")
     return converted
-
-
-def _convert_one(spec: Spec, value: Any) -> Any:
-    if spec.type is Any:
-        return value
-    return msgspec.convert(value, spec.type, strict=False)
