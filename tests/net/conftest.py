@@ -7,17 +7,18 @@ import pytest
 
 from asyncflow.net.complaint_records import complaints
 
-_HERE = Path(__file__).resolve()
-_PLACES = [os.environ.get("ASYNCFLOW_DATA", ""), str(_HERE.parents[2].parent / "shared" / "data")]
-_REAL = next(
-    (file for place in _PLACES if place and (file := Path(place) / "cfpb_complaints.json").is_file()), None
-)
+_DATA = os.environ.get("ASYNCFLOW_DATA", "")
+"""A folder with an answer of the real API, for those who have one."""
+
+_REAL = Path(_DATA) / "cfpb_complaints.json"
 
 
 def pytest_generate_tests(metafunc):
     """A test of `answer_file` runs on an answer that we made, and on a real one where there is one."""
     if "answer_file" in metafunc.fixturenames:
-        metafunc.parametrize("answer_file", ["made"] + ["real"] * (_REAL is not None), indirect=True)
+        metafunc.parametrize(
+            "answer_file", ["made"] + ["real"] * bool(_DATA and _REAL.is_file()), indirect=True
+        )
 
 
 @pytest.fixture
