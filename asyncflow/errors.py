@@ -115,6 +115,14 @@ class NotFound(AsyncflowError):
     exit_code: ClassVar[int] = 4
 
 
+def text_of(error: BaseException) -> str:
+    """Return an exception's own text; one whose `__str__` raises must not take its reporter down with it."""
+    try:
+        return str(error)
+    except Exception as problem:  # noqa: BLE001 - user code, whatever it raises
+        return f"<no text: str() raised {type(problem).__name__}>"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that is most like `word`, or None when none is near."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -6,6 +6,7 @@ may be raised: `raise signals.SUCCESS`.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, ClassVar
 
 from asyncflow.errors import UsageError
@@ -86,6 +87,8 @@ class RETRY(Signal):
             raise UsageError("RETRY takes delay= (seconds from now) or at= (UTC epoch seconds), not both")
         if delay is not None and not 0 <= delay < float("inf"):
             raise UsageError(f"RETRY's delay={delay!r} must be a number of seconds, 0 or more")
+        if at is not None and not isfinite(at):
+            raise UsageError(f"RETRY's at={at!r} must be a time in UTC epoch seconds")
         self.delay = delay
         self.at = at
 
@@ -124,8 +127,11 @@ class ENDRUN(Signal):
     """
 
     def __init__(self, state: State) -> None:
-        if not isinstance(state, State) or not state.is_final():
-            raise UsageError(f"ENDRUN({state!r}) needs a final state, such as states.Failed('why')")
+        if not isinstance(state, State) or not state.is_final() or state.is_crashed():
+            raise UsageError(
+                f"ENDRUN({state!r}) needs a final state, such as states.Failed('why'); "
+                "only recovery after a crash assigns Crashed"
+            )
         super().__init__(state.message, state.result)
         self.state = state
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from asyncflow.errors import IllegalMove, did_you_mean
+from asyncflow.errors import IllegalMove, did_you_mean, text_of
 
 __all__ = [
     "Cached",
@@ -307,11 +307,12 @@ _ENDS = frozenset((Success, Cached, Skipped, Failed, TimedOut, TriggerFailed, Va
 _NOWHERE: frozenset[type[State]] = frozenset()
 
 # A trigger, a signal or a handler may end a run before its body starts: so every waiting state leads to every
-# final one. Only recovery assigns Crashed, and only recovery leads out of it.
+# final one. They may also ask for one more wait after a wait: so Retrying leads to itself. Only recovery assigns
+# Crashed, and only recovery leads out of it.
 _MOVES: dict[type[State], frozenset[type[State]]] = {
     Pending: _ENDS | {Scheduled, Retrying, Paused, Running},
     Scheduled: _ENDS | {Pending, Retrying, Paused, Running},
-    Retrying: _ENDS | {Pending, Paused, Running},
+    Retrying: _ENDS | {Pending, Retrying, Paused, Running},
     Paused: _ENDS | {Pending, Running},
     Running: _ENDS | {Retrying, Paused, Scheduled, Crashed},
     Success: _NOWHERE,
@@ -339,7 +340,7 @@ def check_move(old: State, new: State) -> None:
 
 def error_to_json(error: BaseException) -> dict[str, Any]:
     """Return what is worth keeping of an exception: its type's name, text and notes."""
-    data: dict[str, Any] = {"type": type(error).__qualname__, "text": str(error)}
+    data: dict[str, Any] = {"type": type(error).__qualname__, "text": text_of(error)}
     notes = getattr(error, "__notes__", None)
     if notes:
         data["notes"] = list(notes)
