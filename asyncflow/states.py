@@ -307,8 +307,8 @@ _ENDS = frozenset((Success, Cached, Skipped, Failed, TimedOut, TriggerFailed, Va
 _NOWHERE: frozenset[type[State]] = frozenset()
 
 # A trigger, a signal or a handler may end a run before its body starts: so every waiting state leads to every
-# final one. They may also ask for one more wait after a wait: so Retrying leads to itself. Only recovery assigns
-# Crashed, and only recovery leads out of it.
+# final one. They may also ask for one more wait after a wait: so Retrying leads to itself. Only recovery
+# assigns Crashed, and only recovery leads out of it.
 _MOVES: dict[type[State], frozenset[type[State]]] = {
     Pending: _ENDS | {Scheduled, Retrying, Paused, Running},
     Scheduled: _ENDS | {Pending, Retrying, Paused, Running},
