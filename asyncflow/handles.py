@@ -48,6 +48,9 @@ def current() -> Any:
     return found
 
 
+_AWAIT_IT = "write the flow as `async def` and await the handle"
+
+
 def log_context() -> dict[str, Any]:
     """Return where a log line belongs: flow, run, task and attempt inside a run, nothing outside."""
     describe = getattr(scope.get(), "log_context", None)
@@ -110,16 +113,25 @@ class Handle(Generic[T_co]):
     def __contains__(self, _item: object) -> NoReturn:
         self._refuse("searched")
 
-    def __add__(self, _other: object) -> NoReturn:
+    def __eq__(self, other: object) -> bool:
+        """Handles are told apart by identity; the value of one can't be compared before it is there."""
+        return self is other if isinstance(other, Handle) else self._refuse("compared with a value")
+
+    __hash__ = object.__hash__
+
+    def _no_operator(self, *_others: object) -> NoReturn:
         self._refuse("used with an operator")
 
-    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
-    __floordiv__ = __mod__ = __or__ = __and__ = __lt__ = __le__ = __gt__ = __ge__ = __add__
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = _no_operator
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _no_operator
+    __or__ = __and__ = __xor__ = __lt__ = __le__ = __gt__ = __ge__ = __neg__ = _no_operator
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"the handle of {self.name!r} has no {name!r}; {_AWAIT_IT}", name=name, obj=self)
 
     def _refuse(self, what: str) -> NoReturn:
         raise HandleMisuse(
-            f"the handle of {self.name!r} can't be {what}, since its task has not run yet; "
-            "write the flow as `async def` and await the handle"
+            f"the handle of {self.name!r} can't be {what}, since it stands for a value to come; {_AWAIT_IT}"
         )
 
 
@@ -218,5 +230,6 @@ def _rebuild(value: Any, value_of: Callable[[Handle[Any]], Any]) -> Any:
         return type(value)(parts)
     changed = copy.copy(value)
     for name in value.__dataclass_fields__:
-        object.__setattr__(changed, name, substitute(getattr(value, name, None), value_of))
+        if hasattr(value, name):
+            object.__setattr__(changed, name, substitute(getattr(value, name), value_of))
     return changed
