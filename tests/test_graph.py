@@ -47,7 +47,9 @@ def test_ties_keep_the_order_in_which_they_were_written() -> None:
         (0, [], None),
     ],
 )
-def test_a_cycle_is_named_without_what_hangs_on_it(count: int, joined: Edges, cycle: list[int] | None) -> None:
+def test_a_cycle_is_named_without_what_hangs_on_it(
+    count: int, joined: Edges, cycle: list[int] | None
+) -> None:
     found = find_cycle(count, joined)
     assert (found and sorted(found)) == cycle
 

@@ -5,7 +5,17 @@ import dataclasses
 import pytest
 
 from asyncflow.errors import AttemptTimedOut, BreakerOpen
-from asyncflow.outcomes import ENOUGH, Enough, Outcome, Raised, Refused, Returned, Signalled, TimedOut, error_of
+from asyncflow.outcomes import (
+    ENOUGH,
+    Enough,
+    Outcome,
+    Raised,
+    Refused,
+    Returned,
+    Signalled,
+    TimedOut,
+    error_of,
+)
 from asyncflow.signals import FAIL
 
 BROKEN, LATE, OPEN, FAILED = ValueError(), AttemptTimedOut(), BreakerOpen("open"), FAIL()

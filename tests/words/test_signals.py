@@ -4,7 +4,17 @@ import pytest
 
 from asyncflow import signals
 from asyncflow.errors import UsageError
-from asyncflow.signals import ENDRUN, FAIL, RETRY, SKIP, SUCCESS, TRIGGERFAIL, VALIDATIONFAIL, Signal, sole_signal
+from asyncflow.signals import (
+    ENDRUN,
+    FAIL,
+    RETRY,
+    SKIP,
+    SUCCESS,
+    TRIGGERFAIL,
+    VALIDATIONFAIL,
+    Signal,
+    sole_signal,
+)
 from asyncflow.states import Crashed, Failed, Pending, Running, Success
 
 

@@ -169,4 +169,7 @@ class Unspeakable(Exception):
 
 
 def test_an_error_that_can_not_be_put_into_words_is_still_told_by_its_type() -> None:
-    assert error_to_json(Unspeakable()) == {"type": "Unspeakable", "text": "<no text: str() raised Unspeakable>"}
+    assert error_to_json(Unspeakable()) == {
+        "type": "Unspeakable",
+        "text": "<no text: str() raised Unspeakable>",
+    }
