@@ -16,7 +16,7 @@ from asyncflow.binding import compile_check
 from asyncflow.errors import InvalidFlow, UsageError, did_you_mean
 from asyncflow.graph import Graph
 from asyncflow.handles import Handle, Scope, scope
-from asyncflow.parameters import Spec, check, specs_of
+from asyncflow.parameters import Spec, check, nameless_parameter, specs_of
 from asyncflow.recording import Recording, sketch
 from asyncflow.task import FailureHandler, StateHandler
 
@@ -46,9 +46,7 @@ class Flow(Generic[P, R]):
         fail_fast: bool = False,
         store: Any = None,
     ) -> None:
-        if not name or not isinstance(name, str):
-            raise InvalidFlow(f"a flow needs a name, not {name!r}: Flow('my flow')")
-        self.name = name
+        self.name = _checked_name(name)
         self.state_handlers = tuple(state_handlers or ())
         self.on_failure = on_failure
         self.fail_fast = fail_fast
@@ -61,14 +59,20 @@ class Flow(Generic[P, R]):
     @classmethod
     def of(cls, fn: Callable[P, Any], options: Mapping[str, Any]) -> Flow[P, Any]:
         """Return the flow whose body is `fn`; `@flow` is the way to write it."""
-        for name in options:
-            if name not in _OPTIONS:
-                raise InvalidFlow(f"unknown flow option {name!r}.{did_you_mean(name, _OPTIONS)}")
-        name = options.get("name") or fn.__name__.replace("_", " ")
+        _check_options(options)
+        if not callable(fn):
+            raise InvalidFlow(f"@flow needs a function, not {fn!r}; options need names: @flow(name='etl')")
+        name = options.get("name") or getattr(fn, "__name__", "").replace("_", " ")
         made = cast("Flow[P, Any]", cls(name, **{k: v for k, v in options.items() if k != "name"}))
+        nameless = nameless_parameter(fn)
+        if nameless is not None:
+            raise InvalidFlow(
+                f"flow {name!r} has the parameter {nameless!r}; a flow's parameters have names of their own, "
+                "by which run and the command line give them"
+            )
         made.fn = fn
         made._recording = None
-        made._check = compile_check(fn, fn.__name__)
+        made._check = compile_check(fn, getattr(fn, "__name__", name))
         made.__doc__ = fn.__doc__
         return made
 
@@ -136,11 +140,11 @@ class Flow(Generic[P, R]):
 
     def with_options(self, **options: Any) -> Flow[P, R]:
         """Return a copy with other options; the names are those of `Flow`."""
+        _check_options(options)
         changed = copy.copy(self)
-        for name, value in options.items():
-            if name not in _OPTIONS:
-                raise InvalidFlow(f"unknown flow option {name!r}.{did_you_mean(name, _OPTIONS)}")
-            setattr(changed, name, tuple(value or ()) if name == "state_handlers" else value)
+        changed.__dict__.update(options)
+        changed.name = _checked_name(changed.name)
+        changed.state_handlers = tuple(changed.state_handlers or ())
         return changed
 
     def __repr__(self) -> str:
@@ -197,6 +201,8 @@ class Flow(Generic[P, R]):
             UsageError: for a `def` body on a running event loop.
         """
         self._check(*args, **kwargs)
+        if self._recording is not None:
+            check(self.name, self.parameters, kwargs)
         found = scope.get()
         if found is not None:
             return found.call_flow(self, args, kwargs)
@@ -219,6 +225,18 @@ class Flow(Generic[P, R]):
         """
         saved: Path = ports.drawer().save(self.graph(), path)
         return saved
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            raise InvalidFlow(f"unknown flow option {name!r}.{did_you_mean(name, _OPTIONS)}")
+
+
+def _checked_name(name: Any) -> str:
+    if not name or not isinstance(name, str):
+        raise InvalidFlow(f"a flow needs a name, not {name!r}: Flow('my flow')")
+    return name
 
 
 def _takes_nothing_by_position(**_parameters: Any) -> None:

@@ -49,6 +49,22 @@ def specs_of(fn: Callable[..., Any]) -> dict[str, Spec]:
     }
 
 
+_NAMELESS = {
+    inspect.Parameter.POSITIONAL_ONLY: "{}, /",
+    inspect.Parameter.VAR_POSITIONAL: "*{}",
+    inspect.Parameter.VAR_KEYWORD: "**{}",
+}
+
+
+def nameless_parameter(fn: Callable[..., Any]) -> str | None:
+    """Return the first parameter that can't be given by a name of its own, as it is written; or None."""
+    signature = signature_of(fn)
+    for parameter in signature.parameters.values() if signature else ():
+        if parameter.kind in _NAMELESS:
+            return _NAMELESS[parameter.kind].format(parameter.name)
+    return None
+
+
 def check(flow: str, specs: Mapping[str, Spec], given: Mapping[str, Any]) -> None:
     """Raise ParameterError, naming everything that is wrong, unless `given` fits `specs`."""
     problems = _misfits(specs, given)

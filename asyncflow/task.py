@@ -67,6 +67,9 @@ class Task(Generic[P, R]):
             raise InvalidTask(
                 f"{self.fn.__name__!r} is a generator; a task returns one value, such as a list"
             )
+        for option, value in (("trigger", self.trigger), ("on_failure", self.on_failure)):
+            if value is not None and not callable(value):
+                raise InvalidTask(f"{option}={value!r} is not callable; pass the function itself")
         if not self.name:
             object.__setattr__(self, "name", getattr(self.fn, "__name__", type(self.fn).__name__))
         if self.nout is None:
@@ -159,6 +162,8 @@ def _fields_from(options: dict[str, Any], policy: Policy) -> dict[str, Any]:
         if name not in known:
             raise InvalidTask(f"unknown task option {name!r}.{did_you_mean(name, known)}")
     options = _with_retry_shorthand(options)
+    if options.get("policy", policy) is None:
+        options["policy"] = Policy()
     changes = {name: value for name, value in options.items() if name in _POLICY_OPTIONS}
     fields = {name: value for name, value in options.items() if name in _OWN_OPTIONS}
     if changes and "policy" in fields:
@@ -266,6 +271,5 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         InvalidTask: when options contradict each other.
         InvalidPolicy: when a policy's setting is out of range.
     """
-    options = {name: value for name, value in options.items() if name != "policy" or value is not None}
     declare = _Declare(options)
     return declare if fn is None else declare(fn)
