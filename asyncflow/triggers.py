@@ -120,14 +120,15 @@ def some_successful(at_least: float | None = None, at_most: float | None = None)
 
 def _check_bounds(name: str, at_least: float | None, at_most: float | None) -> None:
     for bound in (at_least, at_most):
-        if bound is not None and bound < 0:
+        if bound is not None and not bound >= 0:  # not a number is refused, too
             raise InvalidTask(f"{name}({bound!r}) must be 0 or more: below 1 a share, from 1 a count")
 
 
 def _within(count: int, total: int, at_least: float | None, at_most: float | None) -> bool:
-    def as_count(bound: float) -> float:
-        return bound * total if bound < 1 else bound
+    def reached(bound: float) -> float:
+        # The share is made of the count, as whoever writes 0.7 does: 0.7 times 10 is a little more than 7.
+        return count / total if bound < 1 else count
 
-    return (at_least is None or count >= as_count(at_least)) and (
-        at_most is None or count <= as_count(at_most)
+    return (at_least is None or reached(at_least) >= at_least) and (
+        at_most is None or reached(at_most) <= at_most
     )
