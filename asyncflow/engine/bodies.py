@@ -31,14 +31,11 @@ def in_thread(task_run: TaskRun) -> Body:
     """Return a coroutine function that runs a `def` body in the world's thread pool."""
     fn = task_run.task.fn
 
+    def left_behind(threads: int) -> None:
+        task_run.note("thread_abandoned", {"threads": threads})
+
     async def body(*args: Any, **kwargs: Any) -> Any:
-        pool = thread_pool()
-        before = pool.abandoned
-        try:
-            value, error = await pool.run(fn, args, kwargs)
-        finally:
-            if pool.abandoned > before:
-                task_run.note("thread_abandoned", {"threads": pool.abandoned})
+        value, error = await thread_pool().run(fn, args, kwargs, left_behind)
         if error is not None:
             raise error
         return value

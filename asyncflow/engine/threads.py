@@ -13,17 +13,17 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 
 class _Job:
-    __slots__ = ("call", "future", "left", "loop", "started")
+    __slots__ = ("call", "future", "left", "loop", "stage")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
         self.loop = loop
         self.call = call
         self.future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-        self.started = False
+        self.stage: Literal["waiting", "running", "over"] = "waiting"
         self.left = False
 
     def run(self) -> None:
@@ -51,21 +51,37 @@ class ThreadPool:
     Args:
         size: the most threads at work; `min(32, cores + 4)` when not given, as in the standard library.
         spare: the most abandoned threads that are replaced; beyond it bodies wait for a thread.
+        linger: seconds after which a thread without work ends.
+
+    Attributes:
+        threads: how many there are now, abandoned ones among them.
+        abandoned: how many are still at a body that nobody waits for.
     """
 
-    def __init__(self, size: int | None = None, spare: int | None = None) -> None:
+    def __init__(self, size: int | None = None, spare: int | None = None, *, linger: float = 10.0) -> None:
         self.size = size or min(32, (os.cpu_count() or 1) + 4)
         self.spare = self.size if spare is None else spare
+        self.linger = linger
+        self.threads = 0
         self.abandoned = 0
-        self._threads = 0
         self._idle = 0
         self._jobs: deque[_Job] = deque()  # bounded by the task runs that wait in it
         self._wake = threading.Condition()
 
     async def run(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        left: Callable[[int], None],
     ) -> tuple[Any, BaseException | None]:
         """Run `fn` in a thread and return its value and its error, one of which is None.
+
+        Args:
+            fn: the body.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+            left: called when the thread has to be left behind, with the number of threads that are now.
 
         Raises:
             CancelledError: when the caller was cancelled; a body that had started goes on in a thread that
@@ -73,45 +89,56 @@ class ThreadPool:
         """
         context = contextvars.copy_context()
         job = _Job(asyncio.get_running_loop(), lambda: context.run(fn, *args, **kwargs))
-        self._submit(job)
+        with self._wake:
+            self._jobs.append(job)
+            self._grow_or_wake()
         try:
             return await job.future
         except asyncio.CancelledError:
-            self._leave(job)
+            if self._leave(job):
+                left(self.abandoned)
             raise
 
-    def _submit(self, job: _Job) -> None:
-        with self._wake:
-            self._jobs.append(job)
-            allowed = self.size + min(self.abandoned, self.spare)
-            if self._idle < len(self._jobs) and self._threads < allowed:
-                self._threads += 1
-                threading.Thread(target=self._work, name="asyncflow-body", daemon=True).start()
-            else:
-                self._wake.notify()
+    def _allowed(self) -> int:
+        return self.size + min(self.abandoned, self.spare)
 
-    def _leave(self, job: _Job) -> None:
+    def _grow_or_wake(self) -> None:
+        if self._idle < len(self._jobs) and self.threads < self._allowed():
+            threading.Thread(target=self._work, name="asyncflow-body", daemon=True).start()
+            self.threads += 1
+        else:
+            self._wake.notify()
+
+    def _leave(self, job: _Job) -> bool:
+        """Give a job up; return whether a thread is left behind with it, which is replaced."""
         with self._wake:
-            job.left = True
-            if job.started and not job.future.done():
-                self.abandoned += 1
-            elif not job.started:
+            if job.stage == "waiting":
                 self._jobs.remove(job)
+            if job.stage != "running":
+                return False
+            job.left = True
+            self.abandoned += 1
+            self._grow_or_wake()
+            return True
 
     def _work(self) -> None:
-        while True:
-            with self._wake:
-                self._idle += 1
-                while not self._jobs:
-                    self._wake.wait()
-                self._idle -= 1
-                job = self._jobs.popleft()
-                job.started = True
+        while (job := self._next_job()) is not None:
             job.run()
             with self._wake:
+                job.stage = "over"
                 if job.left:
                     self.abandoned -= 1
-                if self._threads > self.size + min(self.abandoned, self.spare):
-                    self._threads -= 1
-                    return
-            del job
+            del job  # with its arguments and its value, which must not outlive the body in an idle thread
+
+    def _next_job(self) -> _Job | None:
+        """Wait for a job; return None when the thread is one too many, or had nothing to do for long."""
+        with self._wake:
+            self._idle += 1
+            needed = self.threads <= self._allowed() and self._wake.wait_for(self._jobs.__len__, self.linger)
+            self._idle -= 1
+            if not needed:
+                self.threads -= 1
+                return None
+            job = self._jobs.popleft()
+            job.stage = "running"
+            return job
