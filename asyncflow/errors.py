@@ -123,6 +123,11 @@ def text_of(error: BaseException) -> str:
         return f"<no text: str() raised {type(problem).__name__}>"
 
 
+def full_text_of(error: BaseException) -> str:
+    """Return an exception as the last line of its traceback has it: `ValueError: no`."""
+    return f"{type(error).__name__}: {text_of(error)}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that is most like `word`, or None when none is near."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

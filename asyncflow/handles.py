@@ -48,9 +48,6 @@ def current() -> Any:
     return found
 
 
-_AWAIT_IT = "write the flow as `async def` and await the handle"
-
-
 def log_context() -> dict[str, Any]:
     """Return where a log line belongs: flow, run, task and attempt inside a run, nothing outside."""
     describe = getattr(scope.get(), "log_context", None)
@@ -126,12 +123,10 @@ class Handle(Generic[T_co]):
     __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _no_operator
     __or__ = __and__ = __xor__ = __lt__ = __le__ = __gt__ = __ge__ = __neg__ = _no_operator
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"the handle of {self.name!r} has no {name!r}; {_AWAIT_IT}", name=name, obj=self)
-
     def _refuse(self, what: str) -> NoReturn:
         raise HandleMisuse(
-            f"the handle of {self.name!r} can't be {what}, since it stands for a value to come; {_AWAIT_IT}"
+            f"the handle of {self.name!r} can't be {what}, since it stands for a value to come; "
+            "write the flow as `async def` and await the handle"
         )
 
 

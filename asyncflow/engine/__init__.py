@@ -76,12 +76,7 @@ async def to_its_end(
     flow_run = await start(flow, parameters, store=store, options=options)
     if begun is not None:
         begun(flow_run)
-    try:
-        return await flow_run.wait()
-    except asyncio.CancelledError:
-        flow_run.cancel("Interrupted.")
-        await flow_run.wait()
-        raise
+    return await flow_run.to_its_end("Interrupted.")
 
 
 async def start(

@@ -14,6 +14,8 @@ from asyncflow.flow import Flow
 from asyncflow.signals import Signal
 from asyncflow.states import State
 
+CANCELLED = "The flow run was cancelled."
+
 
 class RunFace:
     """The part of a flow run that `flow.run()` and `await flow.start()` are used for.
@@ -26,7 +28,7 @@ class RunFace:
         cancel_reason: the sentence that cancelled task runs carry.
     """
 
-    __slots__ = ("_leaving", "_main", "cancel_reason", "flow", "record", "state", "tasks")
+    __slots__ = ("_begun", "_ended", "_leaving", "_main", "cancel_reason", "flow", "record", "state", "tasks")
 
     flow: Flow[..., Any]
     record: Record
@@ -34,6 +36,8 @@ class RunFace:
     tasks: TaskRuns
     cancel_reason: str
     _main: asyncio.Task[Any] | None
+    _begun: bool  # has taken its first step, so that a cancellation reaches it
+    _ended: bool  # is being recorded as final, so that a cancellation comes too late
     _leaving: SystemExit | None
 
     @property
@@ -95,13 +99,25 @@ class RunFace:
         return self._value().__await__()
 
     async def _value(self) -> Any:
-        try:
-            await self.wait()
-        except asyncio.CancelledError:
-            self.cancel("The caller was cancelled.")
-            await self.wait()
-            raise
+        await self.to_its_end("The caller was cancelled.")
         return self.result()
+
+    async def to_its_end(self, reason: str) -> Self:
+        """Return the run when it is final; cancelling the waiter cancels the run, which is still waited for.
+
+        Args:
+            reason: what the run says of having been cancelled in that way.
+        """
+        cancelled: asyncio.CancelledError | None = None
+        while self._main is not None and not self._main.done():
+            try:
+                await asyncio.wait([self._main])
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self.cancel(reason)
+        if cancelled is not None:
+            raise cancelled
+        return await self.wait()
 
     def _raise_what_left_the_loop(self) -> None:
         if self._leaving is not None:
@@ -113,10 +129,11 @@ class RunFace:
 
     def cancel(self, reason: str = "") -> None:
         """Cancel the run and all its task runs; it is final when they are."""
-        if not self.state.is_final():
-            self.cancel_reason = reason or "The flow run was cancelled."
-            if self._main is not None:
-                self._main.cancel()
+        if self._ended:
+            return
+        self.cancel_reason = self.cancel_reason or reason or CANCELLED
+        if self._main is not None and self._begun:
+            self._main.cancel()
 
     def is_success(self) -> bool:
         """Whether the run's state counts as success."""

@@ -11,18 +11,18 @@ from typing import Any, NoReturn
 from asyncflow import ambient
 from asyncflow.engine import collector
 from asyncflow.engine.conclusion import final_state
-from asyncflow.engine.face import RunFace
+from asyncflow.engine.face import CANCELLED, RunFace
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
 from asyncflow.engine.record import Record
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.task_runs import TaskRuns
 from asyncflow.engine.wiring import value_downstream
-from asyncflow.errors import HandlerFailed, InvalidFlow, UsageError
+from asyncflow.errors import HandlerFailed, InvalidFlow, UsageError, full_text_of
 from asyncflow.flow import Flow
 from asyncflow.handles import PLAIN, Handle, find_handles, scope, source_of, substitute
 from asyncflow.ports import Store
-from asyncflow.signals import ENDRUN, Signal, sole_signal
+from asyncflow.signals import ENDRUN, RETRY, Signal, sole_signal
 from asyncflow.states import Cancelled, Failed, Pending, Running, State, Success, check_move
 from asyncflow.task import Task
 
@@ -52,6 +52,7 @@ class FlowRun(RunFace):
         "_parameters",
         "_ready",
         "_references",
+        "_takes_calls",
         "chance",
         "emit",
         "faults",
@@ -84,6 +85,8 @@ class FlowRun(RunFace):
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._main: asyncio.Task[Any] | None = None
+        self._begun = self._ended = False
+        self._takes_calls = False
         self._counts: dict[str, int] = {}
         self._foreign_counts: dict[str, int] = {}
         self._ready: deque[TaskRun] = deque()
@@ -115,8 +118,11 @@ class FlowRun(RunFace):
 
     def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
         """Make a task run of a call; it starts at the earliest on the next turn of the loop."""
-        if self.state.final:
-            raise UsageError(f"task {task.name!r} was called after flow run {self.name!r} had ended")
+        if not self._takes_calls:
+            raise UsageError(
+                f"task {task.name!r} was called before or after the body of flow run {self.name!r}; "
+                "call tasks in the body, not in the flow's state handlers or when it has ended"
+            )
         if self._adapt is not None:
             task = self._adapt(task)
         fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
@@ -193,16 +199,18 @@ class FlowRun(RunFace):
     def settled(self, task_run: TaskRun) -> None:
         """Hear that a task run is final."""
         self._open -= 1
+        if self.flow.fail_fast and not self.cancel_reason and task_run.state.is_failed():
+            self._fail_fast(task_run)
         if task_run.dependents:
             self._proceed(task_run.dependents)
-        if self.flow.fail_fast and self._failed_fast is None and task_run.state.is_failed():
-            self._fail_fast(task_run)
         if not self._open and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Start the asyncio task of a task run, which keeps it, in a copy of the flow body's context."""
-        return self._loop.create_task(coroutine, name=name, context=self._context.copy())
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, None], name: str, context: contextvars.Context | None
+    ) -> asyncio.Task[None]:
+        """Start the asyncio task of a task run, which keeps it, in the context of its call."""
+        return self._loop.create_task(coroutine, name=name, context=context)
 
     # ------------------------------------------------------------------ the run itself
 
@@ -211,27 +219,44 @@ class FlowRun(RunFace):
         self._main = self._loop.create_task(
             self._execute(), name=f"flow {self.flow.name}", context=self._context
         )
+        self._main.add_done_callback(self._left)
+
+    def _left(self, _main: asyncio.Task[Any]) -> None:
+        """Settle what was left open by a KeyboardInterrupt, or a loop that ended before the first step."""
+        if not self.state.final:
+            self.state = Cancelled(self.cancel_reason or "The event loop ended before the run did.")
 
     async def finish_inside(self) -> NoReturn:
         """Run as the body of a task run of the parent flow, and end that task run in the same state."""
         self.begin()
-        try:
-            await self.wait()
-        except asyncio.CancelledError:
-            self.cancel("The parent's task run was cancelled.")
-            await self.wait()
-            raise
+        await self.to_its_end("The parent's task run was cancelled.")
         raise ENDRUN(self.state)
 
     async def _execute(self) -> None:
+        self._begun = True
         scope.set(self)
         self.record.begin()
         try:
-            final = await self._after_handlers(await self._body_and_tasks())
+            final = await self._final_state()
+        except asyncio.CancelledError:
+            # Cancelled once more while the handlers were being asked: they had their chance.
+            final = self._cancelled()
         finally:
             if self._calm:
                 collector.leave()
         await self._end(final)
+
+    async def _final_state(self) -> State:
+        """Return the state in which the run ends, after the handlers."""
+        try:
+            # The reason is there already when the run was cancelled before its first step.
+            proposed = self._cancelled() if self.cancel_reason else await self._body_and_tasks()
+            return await self._after_handlers(proposed)
+        except asyncio.CancelledError:
+            return await self._after_handlers(self._cancelled())
+
+    def _cancelled(self) -> Cancelled:
+        return Cancelled(self.cancel_reason or CANCELLED)
 
     async def _body_and_tasks(self) -> State:
         """Run the body and all its task runs to their ends; return the state that the flow run goes to."""
@@ -241,7 +266,21 @@ class FlowRun(RunFace):
         check_move(self.state, running)
         self.emit("state_changed", 0, 0, running)
         self.state = running
-        cancelled = False
+        self._takes_calls = True
+        value, error = await self._body()
+        await self._wait_for_tasks()
+        self._takes_calls = False
+        if self._failed_fast is not None:
+            return self._failed_fast_state(self._failed_fast)
+        if self.cancel_reason:
+            return self._cancelled()
+        try:
+            return self._conclude(value, error)
+        except Exception as problem:  # noqa: BLE001 - such as an element that is not there
+            return Failed(f"The flow's result can't be had: {full_text_of(problem)}", problem)
+
+    async def _body(self) -> tuple[Any, BaseException | None]:
+        """Run the body; return its value and what it raised. If it was cancelled so are its task runs."""
         value: Any = None
         error: BaseException | None = None
         try:
@@ -249,7 +288,6 @@ class FlowRun(RunFace):
             if asyncio.iscoroutine(value):
                 value = await value
         except asyncio.CancelledError:
-            cancelled = True
             self._cancel_tasks()
         except KeyboardInterrupt:
             raise
@@ -257,29 +295,27 @@ class FlowRun(RunFace):
             error = sole_signal(raised)
             if isinstance(error, SystemExit):
                 self._leaving = error
-        cancelled = await self._wait_for_tasks() or cancelled
-        if self._failed_fast is not None:
-            return self._failed_fast_state(self._failed_fast)
-        if cancelled:
-            return Cancelled(self.cancel_reason)
-        return self._conclude(value, error)
+        if self._main is not None and self._main.cancelling():
+            self._cancel_tasks()  # also when the body swallowed it
+        return value, error
 
-    async def _wait_for_tasks(self) -> bool:
-        """Wait until every task run is final; return whether the run was cancelled meanwhile."""
-        cancelled = False
+    async def _wait_for_tasks(self) -> None:
+        """Wait until every task run is final, and cancel them all when the run is cancelled meanwhile."""
         while self._open:
             self._idle = self._loop.create_future()
             try:
                 await self._idle
             except asyncio.CancelledError:
-                cancelled = True
                 self._cancel_tasks()
-        return cancelled
 
     def _cancel_tasks(self) -> None:
-        self.cancel_reason = self.cancel_reason or "The flow run was cancelled."
+        """Cancel all task runs; those that wait for others are cancelled with them and ask no trigger."""
+        self.cancel_reason = self.cancel_reason or CANCELLED
+        self._draining = True
         for task_run in list(self.tasks):
             task_run.cancel()
+        self._draining = False
+        self._proceed(())
 
     def _fail_fast(self, task_run: TaskRun) -> None:
         self._failed_fast = task_run
@@ -292,9 +328,9 @@ class FlowRun(RunFace):
 
     def _conclude(self, value: Any, error: BaseException | None) -> State:
         if isinstance(error, Signal):
-            return error.to_state()
+            return _state_of(error)
         if error is not None:
-            return Failed(f"The flow's body raised {type(error).__name__}: {error}", error)
+            return Failed(f"The flow's body raised {full_text_of(error)}", error)
         if isinstance(value, State):
             return value if value.is_final() else Failed(f"The flow's body returned {value!r}.")
         returned: list[Handle[Any]] = []
@@ -311,18 +347,29 @@ class FlowRun(RunFace):
         if not flow.state_handlers and flow.on_failure is None:
             return proposed
         try:
-            return await consult(self, flow.state_handlers, flow.on_failure, self.state, proposed)
+            return await consult(
+                self, flow.state_handlers, flow.on_failure, self.state, proposed, retries=False
+            )
         except Signal as signal:
-            return signal.to_state()
+            return _state_of(signal)
         except HandlerFailed as error:
             self.emit("handler_failed", 0, 0, {"error": str(error)})
             return Failed(str(error), error)
 
     async def _end(self, final: State) -> None:
         """Record the end, make the record last, and only then let the run be final."""
+        self._ended = True
         check_move(self.state, final)
         self.emit("state_changed", 0, 0, final)
         try:
             await self.record.end(len(self._called), sum(task_run.attempt for task_run in self._called))
         finally:
             self.state = final
+
+
+def _state_of(signal: Signal) -> State:
+    """Return the state that a signal gives a flow run."""
+    if isinstance(signal, RETRY):
+        error = UsageError("RETRY was raised in the body or a handler of a flow; only task runs are retried")
+        return Failed(str(error), error)
+    return signal.to_state()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from asyncflow.errors import full_text_of
 from asyncflow.outcomes import (
     Again,
     Decision,
@@ -55,7 +56,7 @@ def succeeded(value: Any, attempt: int) -> Success:
 
 def failed(error: BaseException, note: str, detail: dict[str, Any] | None = None) -> Failed:
     """Return Failed with an error, on which `note` says where it happened."""
-    return Failed(f"{type(error).__name__}: {error}", noted(error, note), detail)
+    return Failed(full_text_of(error), noted(error, note), detail)
 
 
 def noted(error: BaseException, note: str) -> BaseException:

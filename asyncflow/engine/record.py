@@ -128,5 +128,8 @@ def _readable(event: tuple[Any, ...]) -> Event:
 
 
 def _short(value: Any, limit: int = 200) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception as problem:  # noqa: BLE001 - a value that can't be shown is still a value
+        text = f"<{type(value).__name__}: repr() raised {type(problem).__name__}>"
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -14,13 +14,13 @@ from asyncflow.engine.bodies import body_of
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.proposals import failed, proposal, succeeded
 from asyncflow.engine.wiring import BEGUN, NO_KWARGS, PENDING, Wired, value_downstream
-from asyncflow.errors import HandlerFailed
+from asyncflow.errors import HandlerFailed, full_text_of
 from asyncflow.events import Kind
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.handles import scope, substitute
 from asyncflow.outcomes import ENOUGH, Again, Decision, Outcome, Returned, Signalled
 from asyncflow.policy.retry import decide
-from asyncflow.signals import Signal
+from asyncflow.signals import Signal, sole_signal
 from asyncflow.states import (
     Cancelled,
     Failed,
@@ -46,7 +46,7 @@ class TaskRun(Wired):
 
     def start(self) -> None:
         """Start the asyncio task; edges may still be added until its first step, on the next loop turn."""
-        self._asyncio = self.run.spawn(self._play(), self.task.name)
+        self._asyncio = self.run.spawn(self._play(), self.task.name, self._context)
 
     def proceed(self) -> None:
         """Ask the trigger and start, now that everything upstream is final."""
@@ -60,12 +60,12 @@ class TaskRun(Wired):
             self._end_unstarted(refused)
 
     def _end_unstarted(self, state: State) -> None:
-        """Go to `state` without an attempt; handlers, which may wait, are asked in an asyncio task."""
-        if not self.task.has_handlers:
+        """Go to `state` without an attempt; what may wait, such as handlers, gets an asyncio task."""
+        if state.final and not self.task.has_handlers:
             self._commit(state)
             return
         self.waiting = BEGUN
-        self._asyncio = self.run.spawn(self._play(state), self.task.name)
+        self._asyncio = self.run.spawn(self._play(state), self.task.name, self._context)
         self._asyncio.add_done_callback(self._left)
 
     def _left(self, _task: asyncio.Task[None]) -> None:
@@ -88,15 +88,19 @@ class TaskRun(Wired):
         try:
             if self.task.trigger(states):
                 return None
-        except Signal as signal:
-            return self._state_after(signal)
-        except Exception as error:  # noqa: BLE001 - a broken trigger refuses, and says why
-            return TriggerFailed(f"Unexpected error while checking task trigger: {error!r}", error)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a broken trigger refuses, and says why
+            return self._state_after(error)
         name = getattr(self.task.trigger, "__name__", "trigger")
         return TriggerFailed(f'Trigger was "{name}" and said no.')
 
-    def _state_after(self, signal: Signal) -> State:
-        """Return the state that a signal asks for where no attempt was made."""
+    def _state_after(self, error: BaseException) -> State:
+        """Return the state that a trigger's signal asks for, or the refusal of one that broke."""
+        signal = sole_signal(error)
+        if not isinstance(signal, Signal):
+            why = f"Unexpected error while checking task trigger: {full_text_of(error)}"
+            return TriggerFailed(why, error)
         decision = decide(None, Signalled(signal), 0, self.run.chance, self.run.wall())
         return proposal(Signalled(signal), decision, 0, "")
 
@@ -111,10 +115,10 @@ class TaskRun(Wired):
                 self._asyncio = None  # an edge was added since the start; `proceed` will start it again
                 return
             self.waiting = BEGUN
-            if not self._asked and (self.fed_by or self.ordered_after):
-                instead = self._refused_by_upstream()
         scope.set(self)
         try:
+            if instead is None and not self._asked:
+                instead = self._refused_by_upstream()
             if instead is None or await self._goes_on_after(instead):
                 args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
                 await outcome_of(self.task.policy, body_of(self), args, kwargs, self, self._asyncio)
@@ -143,11 +147,17 @@ class TaskRun(Wired):
             return False
         return True
 
-    async def _goes_on_after(self, proposed: State) -> bool:
-        await self._consult_and_commit(proposed)
-        if not isinstance(self.state, Retrying):
-            return False
-        await asyncio.sleep(self.state.detail.get("delay", 0.0))
+    async def _goes_on_after(self, proposed: State | None) -> bool:
+        """Go to a state without an attempt; return whether the body may run after all.
+
+        A trigger or handler that asked for a wait is asked again after it.
+        """
+        while proposed is not None:
+            await self._consult_and_commit(proposed)
+            if self.state.final:
+                return False
+            await asyncio.sleep(self.state.detail.get("delay", 0.0))
+            proposed = self._refused_by_upstream()
         return True
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -212,9 +222,10 @@ class TaskRun(Wired):
     # ------------------------------------------------------------------ changing state
 
     async def _consult_and_commit(self, proposed: State) -> None:
-        """Let the handlers have their say, then commit what they left."""
+        """Let the handlers have their say, then commit what they left; no wait follows a cancellation."""
         if self.task.has_handlers:
-            proposed = await self._after_handlers(proposed)
+            left = await self._after_handlers(proposed)
+            proposed = left if left.final or not proposed.is_cancelled() else proposed
         self._commit(proposed)
 
     async def _after_handlers(self, proposed: State) -> State:
@@ -223,7 +234,8 @@ class TaskRun(Wired):
             return await consult(self, task.state_handlers, task.on_failure, self.state, proposed)
         except Signal as signal:
             outcome = Signalled(signal)
-            decision = decide(task.policy.plan.retry, outcome, self.attempt, self.run.chance, self.run.wall())
+            retry = task.policy.plan.retry if self.attempt else None  # without an attempt none is repeated
+            decision = decide(retry, outcome, self.attempt, self.run.chance, self.run.wall())
             return proposal(outcome, decision, self.attempt, self._where())
         except HandlerFailed as error:
             self.note("handler_failed", {"error": str(error)})
@@ -239,7 +251,7 @@ class TaskRun(Wired):
 
     def _settle(self) -> None:
         """Tell those who wait for this task run; its arguments are of no more use."""
-        self.args, self.kwargs = (), NO_KWARGS
+        self.args, self.kwargs, self._context = (), NO_KWARGS, None
         if self._waiters is not None:
             for future in self._waiters:
                 if not future.done():

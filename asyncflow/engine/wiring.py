@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
@@ -36,12 +37,13 @@ class Wired(Handle[Any]):
         waiting: how many task runs upstream are not final; BEGUN after the first step.
         state: where it is now.
         attempt: the number of the newest attempt, 0 before the first.
-        awaited: whether the flow's body awaited it, and so got to know its failure.
+        awaited: whether the flow's body awaited it to its end, and so got to know its failure.
     """
 
     __slots__ = (
         "_asked",
         "_asyncio",
+        "_context",
         "_started",
         "_waiters",
         "args",
@@ -77,12 +79,13 @@ class Wired(Handle[Any]):
         self.place = place
         self.state: State = PENDING
         self.attempt = 0
-        self._asked = False
+        self._asked = not fed_by
         self.awaited = False
         self.dependents: list[Self] | None = None
         self.waiting = 0
         self._started: float  # set by an attempt that has a timeout
         self._asyncio: asyncio.Task[None] | None = None
+        self._context: contextvars.Context | None = contextvars.copy_context()
         self._waiters: list[asyncio.Future[None]] | None = None
         self.fed_by = fed_by
         self.ordered_after: tuple[Self, ...] = ()
@@ -168,8 +171,6 @@ class Wired(Handle[Any]):
         return False
 
     def __await__(self) -> Generator[Any, None, Any]:
-        if scope.get() is self.run:
-            self.awaited = True
         if not self.state.final:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             if self._waiters is None:
@@ -177,6 +178,8 @@ class Wired(Handle[Any]):
             else:
                 self._waiters.append(future)
             yield from future
+        if scope.get() is self.run:
+            self.awaited = True
         return self.value()
 
     def value(self) -> Any:
@@ -241,7 +244,9 @@ class Wired(Handle[Any]):
     def remaining(self) -> float | None:
         """Seconds until the running attempt times out; None when it has no timeout."""
         timeout = self.task.policy.plan.timeout
-        return None if timeout is None else max(0.0, self._started + timeout - self.run.record.offset())
+        if timeout is None or not self.attempt:
+            return timeout
+        return max(0.0, self._started + timeout - self.run.record.offset())
 
     @property
     def idempotency_key(self) -> str:
