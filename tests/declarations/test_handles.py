@@ -201,13 +201,6 @@ def test_a_handle_can_not_be_looked_into(operation):
         OPERATIONS[operation](Given(1))
 
 
-def test_the_value_has_attributes_and_the_handle_has_not():
-    with pytest.raises(
-        AttributeError, match="the handle of 'given' has no 'items'; write the flow as `async"
-    ):
-        Given({}).items()
-
-
 def test_iterating_over_a_handle_of_unknown_length_names_both_ways_out():
     with pytest.raises(HandleMisuse, match=r"@task\(nout=2\).*write `async def` and await"):
         iter(Given([1, 2]))

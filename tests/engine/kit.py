@@ -14,6 +14,8 @@ from tests.clock import run_virtual
 class InlineThreads:
     """Stands in for the pool of threads: a `def` body runs at once, on the loop."""
 
+    abandoned = 0
+
     async def run(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *_: Any
     ) -> tuple[Any, BaseException | None]:

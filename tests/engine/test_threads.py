@@ -1,0 +1,283 @@
+"""`def` bodies: a bounded pool of daemon threads. Real threads, waits of a few milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+
+import pytest
+
+from asyncflow import ambient, current, flow, task
+from asyncflow.engine.threads import ThreadPool
+from tests.engine.kit import of_kind
+from tests.engine.kit import states as final
+
+REQUEST = contextvars.ContextVar("request", default="none")
+
+
+def until(happened, what, seconds=5.0):
+    """Wait in a thread for what another thread does."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def pool():
+    """A world with a small pool: one thread, and one more for an abandoned one."""
+    with ambient.entered(ambient.World()) as world:
+        world.threads = ThreadPool(1, 1)
+        yield world.threads
+
+
+@pytest.fixture
+def gate():
+    """Holds bodies until it is set; it is set at the end in any case."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@task
+def name_of_thread():
+    return threading.current_thread().name, threading.current_thread().daemon
+
+
+def test_a_def_body_runs_in_a_daemon_thread_and_an_async_one_on_the_loop():
+    @task
+    async def on_the_loop():
+        return threading.current_thread() is threading.main_thread()
+
+    @flow
+    async def f():
+        return await name_of_thread(), await on_the_loop()
+
+    assert f.run().result() == (("asyncflow-body", True), True)
+
+
+def test_def_bodies_run_at_the_same_time():
+    both = threading.Barrier(2, timeout=5)
+
+    @task
+    def meet():
+        both.wait()
+
+    @flow
+    async def f():
+        meet()
+        meet()
+
+    assert f.run().state.is_success()
+
+
+def test_there_are_never_more_threads_than_the_bound(pool):
+    pool.size = 3
+    busy, most, lock = 0, 0, threading.Lock()
+
+    @task
+    def count():
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        time.sleep(0.002)
+        with lock:
+            busy -= 1
+
+    @flow
+    async def f():
+        for _ in range(12):
+            count()
+
+    assert f.run().state.is_success()
+    assert most <= 3
+    assert ThreadPool().size >= 5
+
+
+def test_the_body_sees_the_context_and_what_it_sets_stays_inside():
+    @task
+    def look(value):
+        seen = REQUEST.get()
+        REQUEST.set(value)
+        return seen, current().name
+
+    @flow
+    async def f():
+        REQUEST.set("r1")
+        return [await look("a"), await look("b"), REQUEST.get()]
+
+    assert f.run().result() == [("r1", "look"), ("r1", "look"), "r1"]
+
+
+def test_the_bodys_exception_comes_back_as_itself():
+    error = ValueError("no")
+
+    @task
+    def fail():
+        raise error
+
+    @flow
+    async def f():
+        with pytest.raises(ValueError, match="no") as caught:
+            await fail()
+        return caught.value is error
+
+    assert f.run().result() is True
+
+
+@pytest.mark.parametrize("error", [StopIteration(3), StopAsyncIteration()])
+def test_an_error_that_python_can_not_pass_on_still_fails_the_task(error):
+    @task
+    def stop():
+        raise error
+
+    run = flow(name="f")(lambda: stop()).run()
+    assert final(run) == {"stop": "Failed"}
+    with pytest.raises((RuntimeError, BaseException)) as caught:
+        run.result()
+    assert error in (caught.value, caught.value.__cause__)
+
+
+def test_a_thread_that_is_left_behind_is_counted_reported_and_replaced(pool, gate):
+    @task(timeout=0.01)
+    def hang():
+        gate.wait(5)
+
+    @task
+    def quick():
+        return "done"
+
+    @flow
+    async def f():
+        hung = hang()
+        waiting = quick()
+        return states_of(await asyncio.gather(hung, waiting, return_exceptions=True))
+
+    run = f.run()
+    assert run.result() == ["AttemptTimedOut", "done"]
+    assert final(run) == {"hang": "TimedOut", "quick": "Success"}
+    assert of_kind(run, "thread_abandoned") == [{"threads": 1}]
+    assert [event.task for event in run.events if event.kind == "thread_abandoned"] == [1]
+    assert pool.abandoned == 1
+    gate.set()
+    until(lambda: pool.abandoned == 0, "the abandoned thread to come back")
+
+
+def states_of(results):
+    return [type(one).__name__ if isinstance(one, Exception) else one for one in results]
+
+
+def test_beyond_the_bound_bodies_wait_for_a_thread(pool, gate):
+    @task(timeout=0.01, name="hang")
+    def hang():
+        gate.wait(5)
+
+    @task
+    def quick():
+        return "done"
+
+    @flow
+    async def f():
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await hang()
+        handle = quick()
+        await asyncio.sleep(0.02)
+        assert handle.state.name == "Running"
+        assert pool.abandoned == 2
+        gate.set()
+        return await handle
+
+    assert f.run().result() == "done"
+
+
+def test_a_body_that_had_no_thread_yet_is_taken_back(pool, gate):
+    ran = []
+
+    @task
+    def hold():
+        gate.wait(5)
+
+    @task(timeout=0.01)
+    def never():
+        ran.append(1)
+
+    @flow
+    async def f():
+        held = hold()
+        with pytest.raises(TimeoutError):
+            await never()
+        gate.set()
+        await held
+
+    run = f.run()
+    assert run.state.is_success()
+    assert ran == []
+    assert pool.abandoned == 0
+    assert of_kind(run, "thread_abandoned") == []
+
+
+def test_others_that_end_meanwhile_are_not_reported_as_left_behind(gate):
+    @task(timeout=0.01)
+    def hang():
+        gate.wait(5)
+
+    @task
+    def slow():
+        time.sleep(0.05)
+
+    @flow
+    async def f():
+        hang()
+        slow()
+
+    run = f.run()
+    assert [event.task for event in run.events if event.kind == "thread_abandoned"] == [1]
+
+
+def test_cancelling_a_run_leaves_its_threads_behind(pool, gate):
+    started = threading.Event()
+
+    @task
+    def hang():
+        started.set()
+        gate.wait(5)
+
+    async def story():
+        run = await flow(name="f")(lambda: hang()).start()
+        while not started.is_set():
+            await asyncio.sleep(0.001)
+        run.cancel()
+        return await run.wait()
+
+    run = asyncio.run(story())
+    assert final(run) == {"hang": "Cancelled"}
+    assert of_kind(run, "thread_abandoned") == [{"threads": 1}]
+
+
+def test_a_thread_that_comes_back_after_its_loop_was_closed_does_no_harm(pool, gate):
+    @task(timeout=0.01)
+    def hang():
+        gate.wait(5)
+
+    flow(name="f")(lambda: hang()).run()
+    gate.set()
+    until(lambda: pool.abandoned == 0, "the abandoned thread to come back")
+    assert flow(name="f")(lambda: name_of_thread()).run().state.is_success()
+
+
+def test_idle_threads_are_used_again_and_go_home_after_a_while(pool):
+    pool.linger = 0.01
+    names = flow(name="f")(lambda: [name_of_thread(), name_of_thread()])
+    assert names.run().state.is_success()
+    until(lambda: pool.threads == 0, "the idle thread to go home")
+    assert names.run().state.is_success()
+
+
+def test_one_pool_serves_one_loop_after_another(pool):
+    for _ in range(3):
+        assert flow(name="f")(lambda: name_of_thread()).run().state.is_success()
+    assert pool.threads == 1
