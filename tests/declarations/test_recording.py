@@ -64,7 +64,7 @@ def test_data_edges_carry_the_name_of_the_argument_and_others_carry_none():
         three = use(Box(one))
         three.set_upstream(two)
         one.set_downstream(three)
-    assert drawn(f.graph()) == ["1 -value-> 2", "1 -value-> 3", "2 ...> 3"]
+    assert drawn(f.graph()) == ["1 -value-> 2", "1 -more-> 2", "1 -k-> 2", "1 -value-> 3", "2 ...> 3"]
 
 
 def test_after_orders_a_call_without_passing_data():
@@ -78,7 +78,7 @@ def test_elements_and_unpacked_values_are_edges_from_their_call():
         first, second = pair()
         use(first, second)
         use(make()["k"][0])
-    assert drawn(f.graph()) == ["1 -value-> 2", "3 -value-> 4"]
+    assert drawn(f.graph()) == ["1 -value-> 2", "1 -more-> 2", "3 -value-> 4"]
 
 
 def test_a_child_flow_is_a_node_of_its_own_kind():

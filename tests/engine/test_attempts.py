@@ -230,10 +230,10 @@ class TestRetries:
         assert order == ["flaky", "other", "flaky", "flaky", "after"]
         assert run.events[-1].offset == 120.0
 
-    def test_a_result_that_is_not_acceptable_is_retried_and_the_last_one_stands(self):
+    def test_a_result_that_is_not_acceptable_is_retried_and_in_the_end_a_failure(self):
         run = run_of(scripted(None, None, retry=Retry(2, on_result=lambda value: value is None)))
-        assert moves(run, "body") == ["Running", "Retrying", "Running", "Success"]
-        assert run.result() == [None]
+        assert moves(run, "body") == ["Running", "Retrying", "Running", "Failed"]
+        assert "not acceptable" in run.tasks["body"].state.message
 
     def test_backoff_follows_the_seed_of_the_world(self):
         one = task(retry=Retry(4, delay=constant(10), jitter="full"))(scripted(*[ValueError()] * 8).fn)
