@@ -20,10 +20,10 @@ def body_of(task_run: TaskRun) -> Body:
     """Return the coroutine function that one attempt of a task run awaits."""
     task = task_run.task
     body: Body = task.fn if task.is_async else in_thread(task_run)
-    if task.validate:
-        body = validated(task.fn, body)
     if task_run.run.faults is not None:
         body = faulted(task_run, body)
+    if task.validate:
+        body = validated(task.fn, body)  # outside the faults: a wrong result has to be found out
     return body
 
 

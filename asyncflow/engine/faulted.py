@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asyncflow.faults import TaskFault
@@ -15,38 +16,36 @@ if TYPE_CHECKING:
 def faulted(task_run: TaskRun, body: Callable[..., Any]) -> Callable[..., Any]:
     """Return a coroutine function that asks the run's fault source at each attempt and does what it says.
 
+    Faults before the body strike in the order of the plan, then the body runs, then those after it strike. The
+    source is told of those whose turn never came.
+
     Args:
         task_run: whose attempts they are.
         body: what an attempt calls otherwise.
     """
     source = task_run.run.faults
+    assert source is not None
 
     async def attempt(*args: Any, **kwargs: Any) -> Any:
-        assert source is not None
-        struck: Sequence[TaskFault] = source.strike(task_run.task.name, abs(task_run.place), task_run.attempt)
-        pending = list(struck)
+        struck = source.strike(task_run.task.name, abs(task_run.place), task_run.attempt)
+        ahead: deque[TaskFault] = deque(sorted(struck, key=lambda fault: fault.when == "after"))
         try:
-            for fault in [fault for fault in struck if fault.when == "before"]:
-                _announce(task_run, pending.pop(pending.index(fault)))
-                await _strike(fault)
+            while ahead and ahead[0].when == "before":
+                await _strike(task_run, ahead.popleft())
             value = await body(*args, **kwargs)
-            for fault in list(pending):
-                _announce(task_run, pending.pop(0))
-                value = await _strike(fault, value)
+            while ahead:
+                value = await _strike(task_run, ahead.popleft(), value)
             return value
         finally:
-            for fault in pending:
+            for fault in ahead:
                 source.missed(fault)
 
     return attempt
 
 
-def _announce(task_run: TaskRun, fault: TaskFault) -> None:
+async def _strike(task_run: TaskRun, fault: TaskFault, value: Any = None) -> Any:
+    """Record a fault and do what it does; return the value that the attempt goes on with."""
     task_run.note("fault_injected", {"id": fault.id, "at": fault.at, "do": fault.do})
-
-
-async def _strike(fault: TaskFault, value: Any = None) -> Any:
-    """Do what a fault does; return the value that the attempt goes on with."""
     match fault.do:
         case "raise" | "signal":
             raise fault.exception()
@@ -55,10 +54,15 @@ async def _strike(fault: TaskFault, value: Any = None) -> Any:
         case "hang":
             await asyncio.get_running_loop().create_future()
         case "cancel":
-            me = asyncio.current_task()
-            assert me is not None
-            me.cancel()
-            await asyncio.sleep(0)
+            await _cancel_me()
         case "wrong-result":
             return fault.value
     return value
+
+
+async def _cancel_me() -> None:
+    """Cancel the attempt as anybody would from outside, and wait for that to arrive."""
+    me = asyncio.current_task()
+    assert me is not None
+    me.cancel()
+    await asyncio.sleep(0)
