@@ -61,7 +61,12 @@ def _attribute(module: str, name: str) -> object:
 
 
 def try_to_make(error: type[BaseException], message: str) -> None:
-    """Raise ValueError when an exception of that class can't be made from a text alone, or from nothing."""
+    """Raise ValueError when an exception of that class can't be raised as a fault.
+
+    It must be possible to make one from a text alone, or from nothing, and to outlive it.
+    """
+    if issubclass(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+        raise ValueError(f"{error.__name__} would end the rehearsal too; write do = 'cancel' or an Exception")
     try:
         error(message) if message else error()
     except Exception as reason:  # noqa: BLE001 - a class of the user's may raise anything
