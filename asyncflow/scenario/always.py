@@ -1,54 +1,44 @@
-"""Expectations that hold after every event of a run, watched while it goes on."""
+"""Expectations that hold after every event of a run: its events are gone through once more, one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 from asyncflow.events import Event, RunHeader
 from asyncflow.history import History
 from asyncflow.human import duration
-from asyncflow.scenario.expectations import Check, Facts, check_all
+from asyncflow.scenario.check import Check
+from asyncflow.scenario.expectations import check_now
 from asyncflow.scenario.format import Expectations
 
 KEYS = ("flow", "tasks", "attempts", "calls")
 """What can be told at any moment; the rest of an expectation is known at the end only."""
 
 
-class Watch:
-    """A listener that checks expectations after each event and remembers where each first broke.
+def check_always(expected: Sequence[Expectations], header: RunHeader, events: Iterable[Event]) -> list[Check]:
+    """Return a check for each claim; a broken one says after which event it was first false.
 
-    Each event costs a look at all task runs, so it is meant for flows of the size that people read.
+    Each event costs a look at all task runs, so this is meant for flows of the size that people read.
 
     Args:
-        expected: the expectations.
+        expected: the claims.
+        header: the run.
+        events: all its events, in order.
     """
+    if not expected:
+        return []
+    history = History(header)
+    claims: dict[str, Check] = {}
+    for number, event in enumerate(events):
+        history.add(event)
+        now = history.view()
+        for check in (check for claim in expected for check in check_now(claim, now)):
+            known = claims.get(check.what)
+            if known is None or known.held > check.held:
+                claims[check.what] = _at(check, number, event)
+    return list(claims.values())
 
-    def __init__(self, expected: Sequence[Expectations]) -> None:
-        self._expected = expected
-        self._history: History | None = None
-        self._claims: dict[str, Check] = {}
 
-    def listener(self, header: RunHeader, seq: int, event: Event) -> None:
-        """Take an event of the rehearsed run; those of child runs are not meant."""
-        if header.parent is not None:
-            return
-        if self._history is None:
-            self._history = History(header)
-        self._history.add(event)
-        facts = Facts(self._history.view(), None, Path())
-        for expected in self._expected:
-            for check in check_all(expected, facts, at_the_end=False):
-                self._remember(check, seq, event)
-
-    def _remember(self, check: Check, seq: int, event: Event) -> None:
-        known = self._claims.get(check.what)
-        if known is not None and not known.held:
-            return
-        place = f"{check.detail}, at event {seq} ({event.kind}) after {duration(event.offset)}"
-        what = f"always, {check.what}"
-        self._claims[check.what] = Check(what, check.held, "" if check.held else place)
-
-    def checks(self) -> list[Check]:
-        """Return a check for each claim."""
-        return list(self._claims.values())
+def _at(check: Check, number: int, event: Event) -> Check:
+    place = f"at event {number} ({event.kind}), {duration(event.offset)} into the run"
+    return Check.of(f"always, {check.what}", held=check.held, found=f"{check.detail} {place}")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asyncflow.history import RunHistory
+from asyncflow.history.record import strike_text
 from asyncflow.human import plural
-from asyncflow.scenario.expectations import Check
+from asyncflow.scenario.check import Check
 
 Word = Literal["held", "violated", "not-reached"]
 """held: every expectation is true and every fault struck. violated: an expectation is false.
@@ -31,6 +32,7 @@ class FaultCount:
         do: what it does.
         fired: how often it struck.
         optional: whether the verdict may hold although it never did.
+        which: which signal or which status, where the word `do` leaves that open.
     """
 
     id: str
@@ -38,21 +40,21 @@ class FaultCount:
     do: str
     fired: int
     optional: bool = False
-
-    @property
-    def place(self) -> str:
-        """The task or service at which it strikes."""
-        return str(self.at.get("task") or self.at.get("service") or "")
+    which: str = ""
 
     @property
     def story(self) -> str:
-        """What happened, such as `status struck www.example.org 3 times`."""
+        """What happened, such as `status 503 struck www.example.org 3 times`."""
+        place = self.at.get("task") or self.at.get("service")
         times = f" {self.fired} times" if self.fired > 1 else ""
-        return f"{self.do} struck {self.place}{times}"
+        return f"{self._deed} struck {place}{times}"
+
+    @property
+    def _deed(self) -> str:
+        return f"{self.do} {self.which}".rstrip()
 
     def __str__(self) -> str:
-        which = next((f", {key} {self.at[key]}" for key in ("attempt", "request") if key in self.at), "")
-        return f"{self.do} at {self.place}{which}"
+        return strike_text(self._deed, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Report:
     scenario: str
     variant: str | None
     world: str
-    seed: int | None
+    seed: int
     history: RunHistory
     faults: tuple[FaultCount, ...]
     checks: tuple[Check, ...]
@@ -84,9 +86,12 @@ class Report:
     @property
     def verdict(self) -> Word:
         """The verdict in one word."""
-        if not all(check.held for check in self.checks):
+        if self._broken():
             return "violated"
         return "not-reached" if self._missing() else "held"
+
+    def _broken(self) -> list[Check]:
+        return [check for check in self.checks if not check.held]
 
     def _missing(self) -> list[FaultCount]:
         return [fault for fault in self.faults if not fault.fired and not fault.optional]
@@ -100,30 +105,36 @@ class Report:
             case "violated":
                 return self._violated()
             case "not-reached":
-                return (
-                    f"Not reached: {_listed(self._missing())} never struck, so this rehearsal shows nothing. "
-                    "Look at the address of the fault, or mark it optional = true."
-                )
+                return self._not_reached()
 
     def _held(self) -> str:
-        state, struck = self.history.state.name, [fault.story for fault in self.faults if fault.fired]
+        ended = f"the flow ended {self.history.state.name}"
+        ended += ", as expected." if self.checks else "; the scenario expects nothing."
+        struck = [fault.story for fault in self.faults if fault.fired]
         if not struck:
-            return f"Held: no fault was in the way and the flow ended {state}, as expected."
+            return f"Held: no fault was in the way and {ended}"
         if len(struck) > _MOST_STORIES:
             struck = [*struck[:_MOST_STORIES], plural(len(struck) - _MOST_STORIES, "more fault")]
         more = sum(max(0, task.attempt_count - 1) for task in self.history.tasks)
         followed = f"{plural(more, 'more attempt')} followed, " if more else ""
-        return f"Failed successfully: {', '.join(struck)}, {followed}and the flow ended {state}, as expected."
+        return f"Failed successfully: {', '.join(struck)}, {followed}and {ended}"
 
     def _violated(self) -> str:
-        broken = [check for check in self.checks if not check.held]
-        first = f"{broken[0].what}, but it was: {broken[0].detail}"
-        more = f" (and {plural(len(broken) - 1, 'more expectation')})" if len(broken) > 1 else ""
-        missing = f" {_listed(self._missing())} never struck." if self._missing() else ""
-        return f"Violated: expected that {first}{more}.{missing}"
+        first, *others = self._broken()
+        more = (
+            f" {plural(len(others), 'more expectation is', 'more expectations are')} false." if others else ""
+        )
+        missing = f" {_never_struck(self._missing())}." if self._missing() else ""
+        return f"Violated: expected that {first.what}, but found {first.detail}.{more}{missing}"
+
+    def _not_reached(self) -> str:
+        return (
+            f"Not reached: {_never_struck(self._missing())}, so this rehearsal shows nothing. "
+            "Look at the address of the fault, or mark it optional = true."
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON-ready data; `docs/scenarios.md` describes it."""
+        """Return the report as JSON-ready data, as `scenario --json` prints it."""
         history = self.history
         return {
             "v": REPORT_VERSION,
@@ -150,8 +161,8 @@ class Report:
         }
 
 
-def _listed(faults: Sequence[FaultCount]) -> str:
-    return "; ".join(str(fault) for fault in faults)
+def _never_struck(faults: Sequence[FaultCount]) -> str:
+    return f"{'; '.join(map(str, faults))} never struck"
 
 
 def _tasks(history: RunHistory) -> dict[str, Any]:
