@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def faulted(task_run: TaskRun, body: Callable[..., Any]) -> Callable[..., Any]:
     """Return a coroutine function that asks the run's fault source at each attempt and does what it says.
 
-    Faults before the body strike in the order of the plan, then the body runs, then those after it strike. The
-    source is told of those whose turn never came.
+    Faults before the body strike in the order of the plan, then the body runs, then those after it strike.
+    The source is told of those whose turn never came.
 
     Args:
         task_run: whose attempts they are.

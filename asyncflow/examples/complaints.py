@@ -34,18 +34,17 @@ CREATE TABLE IF NOT EXISTS complaint (
 
 @dataclass(frozen=True)
 class Complaint:
-    """One row of the table."""
+    """One row of the table; the API leaves fields null that it has nothing to say about."""
 
     complaint_id: str
     date_received: str | None
     state: str | None
-    product: str
-    company: str
+    product: str | None
+    company: str | None
     narrative: str
 
 
 create_table = SQLiteScript(db=DATABASE, script=CREATE_TABLE, name="create_table")
-
 
 PATIENT = Retry(
     4, delay=exponential(0.2, cap=5.0), jitter="full", on=(aiohttp.ClientError, TimeoutError, ValueError)

@@ -1,6 +1,8 @@
 """Extract posts, users and comments at the same time, join them, store the result in SQLite.
 
-python -m asyncflow run asyncflow.examples.posts:posts_etl
+    python -m asyncflow run asyncflow.examples.posts:posts_etl
+
+The same flow runs against the live API and, in every scenario, against a replica of it.
 """
 
 from __future__ import annotations
