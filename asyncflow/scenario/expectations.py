@@ -18,6 +18,9 @@ from asyncflow.scenario.format import EventCount, Expectations
 from asyncflow.scenario.rows import check_rows
 from asyncflow.scenario.values import Count, Range, counts
 
+_TELLER = reprlib.Repr()
+_TELLER.maxstring = _TELLER.maxother = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -132,7 +135,7 @@ def _breaker(name: str, wanted: Sequence[str], facts: Facts) -> Check:
 
 
 def _result(wanted: Any, facts: Facts) -> Check:
-    what = f"the flow's value is {reprlib.repr(wanted)}"
+    what = f"the flow's value is {_shown(wanted)}"
     if facts.history.state.is_failed:
         return Check(what, held=False, detail=f"none, since the flow ended {facts.history.state.name}")
     found = _as_json(facts.result)
@@ -141,10 +144,13 @@ def _result(wanted: Any, facts: Facts) -> Check:
 
 def _as_json(value: Any) -> Any:
     """Return a value as JSON gives it back: tuples as lists, dates as texts; what JSON can't say as it is."""
-    try:
-        return msgspec.json.decode(msgspec.json.encode(value, order="deterministic"))
-    except Exception:  # noqa: BLE001 - the value is the user's, and JSON may be unable to say it
-        return value
+    # Sets come out in order where that can be had, which is without keys that are no texts.
+    for order in ("deterministic", None):
+        try:
+            return msgspec.json.decode(msgspec.json.encode(value, order=order))
+        except Exception:  # noqa: BLE001 - the value is the user's, and JSON may be unable to say it
+            continue
+    return value
 
 
 def _same(wanted: Any, found: Any) -> bool:
@@ -155,7 +161,8 @@ def _same(wanted: Any, found: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
+    """Return a short text of any value."""
     try:
-        return reprlib.repr(value)
+        return _TELLER.repr(value)
     except Exception as error:  # noqa: BLE001 - the text is made by user code
-        return f"a {type(value).__name__} whose text can't be made: {type(error).__name__}"
+        return f"a value of {type(value).__name__} whose text can't be made: {type(error).__name__}"

@@ -124,12 +124,12 @@ class Report:
         more = (
             f" {plural(len(others), 'more expectation is', 'more expectations are')} false." if others else ""
         )
-        missing = f" {_never_struck(self._missing())}." if self._missing() else ""
+        missing = f" Never struck: {_listed(self._missing())}." if self._missing() else ""
         return f"Violated: expected that {first.what}, but found {first.detail}.{more}{missing}"
 
     def _not_reached(self) -> str:
         return (
-            f"Not reached: {_never_struck(self._missing())}, so this rehearsal shows nothing. "
+            f"Not reached: {_listed(self._missing())} never struck, so this rehearsal shows nothing. "
             "Look at the address of the fault, or mark it optional = true."
         )
 
@@ -161,8 +161,8 @@ class Report:
         }
 
 
-def _never_struck(faults: Sequence[FaultCount]) -> str:
-    return f"{'; '.join(map(str, faults))} never struck"
+def _listed(faults: Sequence[FaultCount]) -> str:
+    return "; ".join(map(str, faults))
 
 
 def _tasks(history: RunHistory) -> dict[str, Any]:
