@@ -38,21 +38,18 @@ async def outcome_of(
         fn: the body, called once per attempt unless a policy or the observer stands in for it.
         args: its positional arguments.
         kwargs: its keyword arguments.
-        observer: who follows the attempts and has the last word about each. If it ends the first one before
-            the body ran, the outcome is `Returned(None)`; if it ends a later one, it is that of the attempt
-            before.
+        observer: who follows the attempts and has the last word about each. Where it ends an attempt before
+            the body ran, the outcome is that of the attempt before, or `Returned(None)`.
         task: the asyncio task that awaits this, if the caller has it at hand: looking it up takes time.
 
     Raises:
-        CancelledError: when the caller was cancelled; permits are given back and nothing is tried again.
-            KeyboardInterrupt and SystemExit travel the same way.
+        CancelledError, KeyboardInterrupt, SystemExit: permits are given back and nothing is tried again.
     """
     plan = policy.plan
     if task is None and plan.watches:
         task = asyncio.current_task()
     requests = 0 if task is None else task.cancelling()
     outcome: Outcome = _NOT_RUN
-    caught: Outcome | None = None
     attempt = 0
     while True:
         attempt += 1
@@ -69,10 +66,11 @@ async def outcome_of(
                 else:
                     outcome = Returned(await fn(*args, **kwargs))
             except BaseException as error:
-                caught = plan.outcome(error, flight, attempt, outcome)
-                if caught is None:
+                settled = plan.outcome(error, flight, attempt, outcome)
+                if settled is None:
                     raise
-                outcome = caught
+                outcome = settled
+                del settled
             circuit = None if flight is None else flight.circuit
             if type(outcome) is not Returned or plan.picky or (circuit is not None and not circuit.quiet):
                 outcome, decision = plan.judge(flight, requests, outcome, attempt, observer)
@@ -84,5 +82,5 @@ async def outcome_of(
                 return outcome
             finally:
                 # The error's traceback holds the body's frame, and that may hold this one: no cycle.
-                del outcome, caught
+                del outcome
         await asyncio.sleep(decision.delay)

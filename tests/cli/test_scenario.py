@@ -33,7 +33,7 @@ def test_a_verdict_that_does_not_hold_exits_with_3_and_names_what_looks_closer(a
 
     assert done.exit_code == 3
     assert "✗ the flow ends Success: Failed" in done.stdout
-    assert "Violated: expected that the flow ends Success, but it was: Failed." in done.stdout
+    assert "Violated: expected that the flow ends Success, but found Failed." in done.stdout
     closer = done.stdout.splitlines()[-1]
     assert closer.startswith("Look closer: asyncflow show ")
     shown = af("show", closer.split()[-1])
@@ -48,7 +48,7 @@ def test_a_fault_that_never_strikes_is_not_a_pass(af: Call, folder: Path) -> Non
     done = af("scenario", "missed.toml", "--quiet")
 
     assert done.exit_code == 3
-    assert "Not reached: raise at double, attempt 9 never struck" in done.stdout
+    assert "Not reached: raise at task double, attempt 9 never struck" in done.stdout
 
 
 def test_json_is_exactly_the_report(data: Callable[..., Any]) -> None:

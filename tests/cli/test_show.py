@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from asyncflow.cli.shapes import EventShape, RunShape
-from asyncflow.scenario import play
+from asyncflow.scenario import stage
 from asyncflow.store.location import FILE_NAME
 from tests.cli.conftest import Call
 
@@ -53,7 +53,7 @@ def test_a_rehearsal_is_shown_from_the_store_in_its_folder(af: Call, data: Calla
 
 
 def test_the_store_of_a_rehearsal_has_the_name_that_folders_stand_for() -> None:
-    assert play.STORE == FILE_NAME
+    assert stage.STORE == FILE_NAME
 
 
 def test_a_rehearsal_whose_folder_is_gone_says_how_to_play_it_again(

@@ -39,7 +39,7 @@ SPEAK_SQL = (
     "asyncflow.store",
     "asyncflow.tasks",
     "asyncflow.examples",
-    "asyncflow.scenario.expectations",
+    "asyncflow.scenario.rows",
     "asyncflow.cli",
 )
 SPEAK_HTTP = ("asyncflow.net", "asyncflow.examples")
