@@ -1,0 +1,148 @@
+"""What type checkers have to understand of the public API; `test_typing` lets them read it, nobody runs it.
+
+A line that they have to refuse carries `type: ignore`: an ignore that is not needed is an error, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, assert_type
+
+from asyncflow import (
+    Flow,
+    Handle,
+    Parameter,
+    Policy,
+    Retry,
+    Task,
+    current,
+    exponential,
+    flow,
+    signals,
+    states,
+    task,
+    triggers,
+)
+from asyncflow.ports import Run
+
+
+@dataclass
+class Row:
+    name: str
+
+
+@task
+async def extract(size: int = 10) -> list[dict[str, str]]:
+    return [{"name": "x"}] * size
+
+
+@task(retry=Retry(3, delay=exponential(0.2, cap=5.0), on=ConnectionError), timeout=3.0)
+async def extract_carefully(size: int, *, page: str = "") -> list[dict[str, str]]:
+    return []
+
+
+@task
+def parse(raw: list[dict[str, str]]) -> list[Row]:
+    if not raw:
+        raise signals.SKIP("nothing new")
+    return [Row(**one) for one in raw]
+
+
+@task(trigger=triggers.all_finished, nout=2)
+def split(rows: list[Row]) -> tuple[Row, int]:
+    return rows[0], 1
+
+
+def alert(obj: Any, old: states.State, new: states.State) -> states.State | None:
+    return states.Success(result=3) if new.is_failed() else None
+
+
+assert_type(extract.fn(3), Any)
+assert_type(extract.name, str)
+
+
+async def tasks() -> None:
+    handle = extract(3)
+    assert_type(handle, Handle[list[dict[str, str]]])
+    assert_type(await handle, list[dict[str, str]])
+    assert_type(handle.later, list[dict[str, str]])
+    assert_type(await extract_carefully(3, page="x"), list[dict[str, str]])
+    assert_type(parse(handle.later), Handle[list[Row]])
+    assert_type(await parse(handle.later), list[Row])
+    assert_type(await parse(await handle), list[Row])
+    assert_type(await parse.after(handle)(handle.later), list[Row])
+    assert_type(await parse.with_options(timeout=3)([]), list[Row])
+    first, second = split([])
+    assert_type(first, Handle[Any])
+    assert_type(second, Handle[Any])
+    assert_type(handle[0]["name"], Handle[Any])
+    handle.set_downstream(parse([]))
+    handle.set_upstream(extract())
+
+    extract("3")  # type: ignore[arg-type]
+    extract(3, 4)  # type: ignore[call-arg]
+    extract(sizes=3)  # type: ignore[call-arg]
+    extract_carefully(3, page=4)  # type: ignore[arg-type]
+    parse(handle)  # type: ignore[arg-type]
+    parse.after(3)([])  # type: ignore[arg-type]
+
+
+@flow
+async def etl(size: int, name: str = "x") -> int:
+    rows = await parse(extract(size).later)
+    assert_type(rows, list[Row])
+    assert_type(current(), Any)
+    return len(rows)
+
+
+@flow(name="wired", state_handlers=[alert], fail_fast=True)
+def wired(size: int) -> Handle[list[Row]]:
+    return parse(extract(size).later)
+
+
+async def flows() -> None:
+    assert_type(etl.run(size=3), Run[int])
+    assert_type(etl.run(size=3).result(), int)
+    run = await etl.start(size=3)
+    assert_type(run, Run[int])
+    assert_type(await run, int)
+    assert_type(await run.wait(), Run[int])
+    assert_type(run.state, states.State)
+    assert_type(run.is_failed(), bool)
+    assert_type(wired.name, str)
+    etl(3, name="y")
+
+    etl("3")  # type: ignore[arg-type]
+    etl(3, nam="y")  # type: ignore[call-arg]
+    flow(fail_fast=3)  # type: ignore[call-overload]
+    task(timout=3)  # type: ignore[call-overload]
+
+
+def declarations() -> None:
+    async def load(rows: list[Row]) -> int:
+        return 3
+
+    declared: Task[[list[Row]], int] = task(load)
+    named: Callable[[list[Row]], Handle[int]] = task(name="load")(load)
+    del declared, named
+
+    size = Parameter("size", default=10)
+    with Flow("recorded") as f:
+        extract(size.later)
+    assert_type(f, Flow[..., Any])
+    f.run(size=3)
+    f.visualize()
+    kept = Flow("kept")
+    with kept:
+        extract()
+
+    policy = Policy(timeout=2.0, retry=3)
+
+    @policy
+    async def guarded(x: int) -> str:
+        return str(x)
+
+    coroutine: Coroutine[Any, Any, str] = guarded(3)
+    coroutine.close()
+    coroutine = guarded("3")  # type: ignore[arg-type]
