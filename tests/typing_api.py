@@ -130,7 +130,7 @@ def declarations() -> None:
     size = Parameter("size", default=10)
     with Flow("recorded") as f:
         extract(size.later)
-    assert_type(f, Flow[..., Any])
+    assert_type(f, Flow[..., None])
     f.run(size=3)
     f.visualize()
     kept = Flow("kept")

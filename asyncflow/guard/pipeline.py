@@ -81,6 +81,5 @@ async def outcome_of(
             try:
                 return outcome
             finally:
-                # The error's traceback holds the body's frame, and that may hold this one: no cycle.
-                del outcome
+                del outcome  # its error's traceback may hold this frame: no cycle
         await asyncio.sleep(decision.delay)
