@@ -28,7 +28,18 @@ class RunFace:
         cancel_reason: the sentence that cancelled task runs carry.
     """
 
-    __slots__ = ("_begun", "_ended", "_leaving", "_main", "cancel_reason", "flow", "record", "state", "tasks")
+    __slots__ = (
+        "__weakref__",
+        "_begun",
+        "_ended",
+        "_leaving",
+        "_main",
+        "cancel_reason",
+        "flow",
+        "record",
+        "state",
+        "tasks",
+    )
 
     flow: Flow[..., Any]
     record: Record

@@ -155,17 +155,16 @@ class FlowRun(RunFace):
         return self.call(Task(child, name=flow.name), args, kwargs)
 
     def _sources_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[TaskRun, ...]:
-        found: list[Handle[Any]] = []
-        for value in args:
-            if type(value) is TaskRun:
-                found.append(value)
+        """Return the task runs whose values the arguments hold, each once."""
+        sources: dict[TaskRun, None] = {}
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            if type(value) is TaskRun and value.run is self:
+                sources[value] = None
             elif type(value) not in PLAIN:
-                find_handles(value, found)
-        if kwargs:
-            for value in kwargs.values():
-                if type(value) not in PLAIN:
-                    find_handles(value, found)
-        return self.own(found) if found else ()
+                nested: list[Handle[Any]] = []
+                find_handles(value, nested)
+                sources.update(dict.fromkeys(self.own(nested)))
+        return tuple(sources)
 
     def own(self, handles: Iterable[Handle[Any]]) -> tuple[TaskRun, ...]:
         """Return the task runs behind handles, each once.
@@ -175,8 +174,8 @@ class FlowRun(RunFace):
         """
         task_runs: dict[TaskRun, None] = {}
         for handle in handles:
-            source = handle if type(handle) is TaskRun else source_of(handle)
-            if type(source) is not TaskRun or source.run is not self:
+            source = source_of(handle)
+            if not isinstance(source, TaskRun) or source.run is not self:
                 raise InvalidFlow(f"{handle.name!r} belongs to another flow run than {self.name!r}")
             task_runs[source] = None
         return tuple(task_runs)

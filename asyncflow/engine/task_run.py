@@ -169,8 +169,9 @@ class TaskRun(Wired):
                 for value in self.args
             ]
         )
-        kwargs = {name: substitute(value, value_downstream) for name, value in self.kwargs.items()}
-        return args, kwargs
+        if not self.kwargs:
+            return args, self.kwargs
+        return args, {name: substitute(value, value_downstream) for name, value in self.kwargs.items()}
 
     # ------------------------------------------------------------------ as the observer of attempts
 
