@@ -142,7 +142,7 @@ def test_an_error_that_python_can_not_pass_on_still_fails_the_task(error):
 
 
 def test_a_thread_that_is_left_behind_is_counted_reported_and_replaced(pool, gate):
-    @task(timeout=0.01)
+    @task(timeout=0.25)
     def hang():
         gate.wait(5)
 
@@ -171,7 +171,7 @@ def states_of(results):
 
 
 def test_beyond_the_bound_bodies_wait_for_a_thread(pool, gate):
-    @task(timeout=0.01, name="hang")
+    @task(timeout=0.25, name="hang")
     def hang():
         gate.wait(5)
 
@@ -201,7 +201,7 @@ def test_a_body_that_had_no_thread_yet_is_taken_back(pool, gate):
     def hold():
         gate.wait(5)
 
-    @task(timeout=0.01)
+    @task(timeout=0.25)
     def never():
         ran.append(1)
 
@@ -221,7 +221,7 @@ def test_a_body_that_had_no_thread_yet_is_taken_back(pool, gate):
 
 
 def test_others_that_end_meanwhile_are_not_reported_as_left_behind(gate):
-    @task(timeout=0.01)
+    @task(timeout=0.25)
     def hang():
         gate.wait(5)
 
@@ -259,7 +259,7 @@ def test_cancelling_a_run_leaves_its_threads_behind(pool, gate):
 
 
 def test_a_thread_that_comes_back_after_its_loop_was_closed_does_no_harm(pool, gate):
-    @task(timeout=0.01)
+    @task(timeout=0.25)
     def hang():
         gate.wait(5)
 
