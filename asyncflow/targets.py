@@ -10,11 +10,12 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asyncflow.errors import NotFound, UsageError, did_you_mean
+from asyncflow.errors import NotFound, UsageError, did_you_mean, nearest
 from asyncflow.flow import Flow
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -67,7 +68,7 @@ def load_module(source: str) -> ModuleType:
         NotFound: when there is no such module or file.
     """
     if source.lower().endswith(".py"):
-        return _load_file(Path(source))
+        return _load_file(source)
     if not _MODULE.fullmatch(source):
         file = f"{source}.py"
         hint = f"; for the file write {file}" if Path(file).is_file() else ""
@@ -127,31 +128,34 @@ def _no_module(name: str) -> str:
     return f"there is no module {name!r}; it was looked for {where}.{near}"
 
 
-def _load_file(path: Path) -> ModuleType:
+def _load_file(source: str) -> ModuleType:
+    path = Path(source)
     if not path.is_file():
-        near = did_you_mean(path.name, (file.name for file in _python_files(path.parent)))
-        raise NotFound(f"there is no file {str(path)!r}.{near}")
+        near = nearest(path.stem, _stems(path.parent))
+        raise NotFound(f"there is no file {source!r}." + (f" Did you mean '{near}.py'?" if near else ""))
+    path = path.resolve()
     name = _free_name(path)
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    loader = SourceFileLoader(name, str(path))
+    spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # Registered under its name, so that dataclasses and type hints in it resolve.
     sys.modules[name] = module
-    _look_in(path.resolve().parent)
+    _look_in(path.parent)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
         if isinstance(error, Exception):
-            raise _broken(str(path), error) from error
+            raise _broken(source, error) from error
         raise
     return module
 
 
-def _python_files(folder: Path) -> list[Path]:
+def _stems(folder: Path) -> list[str]:
+    """Return the names of the Python files in a folder, without their ending."""
     try:
-        return sorted(folder.glob("*.py"))
+        return sorted(file.stem for file in folder.glob("*.py"))
     except OSError:
         return []
 
@@ -161,10 +165,10 @@ def _free_name(path: Path) -> str:
 
     A file `json.py` must not stand in for the module of that name which others have imported.
     """
-    name, file = path.stem, str(path.resolve())
-    known = sys.modules.get(name)
-    is_taken = known is not None or name in sys.stdlib_module_names
-    return f"{name} ({file})" if is_taken and getattr(known, "__file__", None) != file else name
+    known = sys.modules.get(path.stem)
+    is_taken = known is not None or path.stem in sys.stdlib_module_names
+    is_it = getattr(known, "__file__", None) == str(path)
+    return f"{path.stem} ({path})" if is_taken and not is_it else path.stem
 
 
 def _look_in(folder: Path) -> None:
