@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from asyncflow import Breaker, Flow, Retry, flow, task
+from asyncflow import Breaker, Flow, Retry, flow, signals, task
 
 done: list[str] = []
 """What really ran, in order: the effects of bodies. Tests clear it."""
@@ -118,6 +119,16 @@ async def breaking() -> Any:
     return broken()
 
 
+@task
+async def leave() -> None:
+    sys.exit(3)
+
+
+@flow
+async def exiting() -> Any:
+    return leave()
+
+
 @flow
 async def parent() -> Any:
     """A flow that runs another one."""
@@ -201,6 +212,12 @@ def write() -> None:
 async def writing() -> Any:
     """Write into the current folder, from a thread."""
     return write()
+
+
+@flow
+async def leaving() -> Any:
+    """Raise a signal from the flow's own body, at once."""
+    raise signals.SKIP("nothing to do")
 
 
 # ---------------------------------------------------------------------- values

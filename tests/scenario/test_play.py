@@ -328,6 +328,19 @@ def test_a_task_that_nothing_knows_is_refused_after_the_run(tmp_path: Path) -> N
     )
 
 
+def test_a_flow_whose_body_raises_a_signal_can_be_rehearsed(tmp_path: Path) -> None:
+    assert rehearse(tmp_path, "[expect]\nflow = 'Skipped'", "leaving").verdict == "held"
+
+
+def test_a_flow_that_ends_the_process_leaves_the_folder_and_is_recorded(tmp_path: Path) -> None:
+    before = Path.cwd()
+    with pytest.raises(SystemExit):
+        rehearse(tmp_path, "", "exiting")
+    assert Path.cwd() == before
+    (home,) = tmp_path.iterdir()
+    assert kept(home)[1][-1].kind == "run_ended"
+
+
 def test_listeners_see_every_event_of_the_run_in_order(tmp_path: Path) -> None:
     seen: list[tuple[str, int, str]] = []
     report = rehearse(
