@@ -247,11 +247,14 @@ class FlowRun(RunFace):
 
     async def _final_state(self) -> State:
         """Return the state in which the run ends, after the handlers."""
+        proposed: State | None = None
         try:
             # The reason is there already when the run was cancelled before its first step.
             proposed = self._cancelled() if self.cancel_reason else await self._body_and_tasks()
             return await self._after_handlers(proposed)
         except asyncio.CancelledError:
+            if proposed is not None and proposed.is_cancelled():
+                raise
             return await self._after_handlers(self._cancelled())
 
     def _cancelled(self) -> Cancelled:
