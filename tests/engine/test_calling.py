@@ -12,7 +12,7 @@ import pytest
 from asyncflow import Handle, Retry, TaskFailed, current, flow, signals, states, task
 from asyncflow.engine import TaskRun
 from asyncflow.errors import HandleMisuse, InvalidFlow, LateEdge, NotInFlow
-from tests.engine.kit import moves, of_kind, play
+from tests.engine.kit import moves, of_kind, play, virtually
 from tests.engine.kit import states as final
 
 Point = namedtuple("Point", "x y")
@@ -97,6 +97,20 @@ class TestAHandle:
             return [*several, await handle]
 
         assert play(body).result() == ["x", "x", "y", "x"]
+
+    def test_answers_for_its_state_and_can_be_awaited_from_outside(self):
+        async def story():
+            run = await flow(name="f")(lambda: nap(1.0, "x")).start()
+            await asyncio.sleep(0.5)
+            handle = run.tasks["nap"]
+            assert (handle.is_final(), handle.is_success(), handle.is_failed()) == (False, False, False)
+            assert await handle == "x"
+            assert (handle.is_final(), handle.is_success(), handle.is_failed()) == (True, True, False)
+            assert handle.error() is None
+            assert not handle.awaited, "the flow's body has not awaited it"
+            await run.wait()
+
+        virtually(story())
 
     def test_outlives_a_waiter_that_gave_up(self):
         @flow
@@ -194,11 +208,12 @@ class TestEdges:
         async def body():
             first = give(1)
             await first
+            await double(first)
             return await double.after(first)(first)
 
         run = play(body)
         assert run.result() == 2
-        assert final(run) == {"give": "Success", "double": "Success"}
+        assert final(run) == {"give": "Success", "double": "Success", "double#2": "Success"}
 
     def test_after_orders_without_data_and_one_upstream_by_two_edges_counts_once(self):
         asked = []
@@ -214,6 +229,21 @@ class TestEdges:
 
         assert play(body).result() == 2
         assert asked == [1]
+
+    def test_a_diamond_is_no_cycle(self):
+        @flow
+        async def body():
+            top = nap(1, 1)
+            left, right = double(top), double(top)
+            bottom, other = double(left), double(3)
+            bottom.set_upstream(right)
+            other.set_upstream(top)
+            with pytest.raises(InvalidFlow, match="Cycle"):
+                top.set_upstream(bottom)
+            top.set_upstream(nap(1))
+            return bottom
+
+        assert play(body).result() == 4
 
     def test_an_edge_added_after_the_upstream_was_done_in_the_same_turn(self):
         @flow

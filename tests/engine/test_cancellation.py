@@ -251,6 +251,18 @@ class TestCancellingARun:
         assert final(run) == {"odd": "Cancelled", "nap": "Success"}
         assert run.state.name == "Cancelled"
 
+    def test_during_the_wait_that_a_trigger_asked_for(self):
+        def trigger(upstream):
+            raise signals.RETRY("not yet", delay=100)
+
+        @flow
+        async def f():
+            give.with_options(trigger=trigger)(give())
+
+        run = cancelled_after(f, 50)
+        assert moves(run, "give#2") == ["Retrying", "Cancelled"]
+        assert run.events[-1].offset == 50.0
+
     def test_one_task_run_can_be_cancelled_alone(self):
         @flow
         async def f():
@@ -321,9 +333,18 @@ class TestCancellingARun:
             assert moves(run, "nap#2") == ["Cancelled"]
             assert {name for name, _ in seen} == {"nap#2"}
 
-    @pytest.mark.parametrize("on", ["Running", "Success", "Cancelled"])
-    @pytest.mark.parametrize("times", [(1,), (1, 2)])
-    def test_during_a_slow_handler_of_the_flow(self, on, times):
+    @pytest.mark.parametrize(
+        ("on", "times", "ends"),
+        [
+            ("Running", (1,), 1.0),
+            ("Success", (1,), 1.0),
+            ("Success", (1, 2), 1.0),
+            ("Cancelled", (1,), 51.0),
+            ("Cancelled", (1, 2), 2.0),
+            ("Cancelled", (1, 2, 3), 2.0),
+        ],
+    )
+    def test_during_a_slow_handler_of_the_flow(self, on, times, ends):
         async def slow(obj, old, new):
             if new.name == on:
                 await asyncio.sleep(50)
@@ -335,7 +356,7 @@ class TestCancellingARun:
         run = cancelled_after(f, *times)
         assert run.state.name == "Cancelled"
         assert moves(run)[-1] == "Cancelled"
-        assert [event.kind for event in run.events][-1] == "run_ended"
+        assert (run.events[-1].kind, run.events[-1].offset) == ("run_ended", ends)
 
 
 class TestWaiters:
@@ -578,6 +599,39 @@ class TestLoopTeardown:
         if where == "task":
             assert final(kept[0])["leave"] == "Failed"
             assert kept[0].tasks["leave"].state.message == f"{type(error).__name__} left the run."
+
+    def test_it_also_comes_out_of_every_later_wait(self):
+        @flow
+        async def f():
+            await asyncio.sleep(0.001)
+            raise SystemExit(3)
+
+        loop = asyncio.new_event_loop()
+        try:
+            run = loop.run_until_complete(f.start())
+            with pytest.raises(SystemExit):
+                loop.run_until_complete(asyncio.sleep(1))
+            assert run.state.name == "Failed"
+            with pytest.raises(SystemExit):
+                loop.run_until_complete(run.wait())
+        finally:
+            loop.close()
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_a_trigger_that_ends_the_program_does(self, late):
+        def trigger(upstream):
+            raise SystemExit(5)
+
+        @flow
+        async def f():
+            first = give()
+            if late:
+                await first
+            give.with_options(trigger=trigger)(first)
+
+        with pytest.raises(SystemExit) as caught:
+            f.run()
+        assert caught.value.code == 5
 
     def test_system_exit_in_a_def_task_comes_out_too(self):
         @task
