@@ -46,7 +46,7 @@ def _notes(notes: Sequence[Note]) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure what asyncflow costs, as CPU time over that of bare asyncio in the same process.",
+        description="Measure what asyncflow costs: CPU time over that of bare asyncio, same process.",
         epilog="cases:\n" + "\n".join(f"  {name:<9} {question}" for name, (question, _) in CASES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
