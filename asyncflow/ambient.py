@@ -6,6 +6,7 @@ clocks are virtual. The world belongs to the context, so asyncio tasks inherit i
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from typing import Any, TypeVar
 from asyncflow.errors import InvalidPolicy
 
 T = TypeVar("T")
+
+_IDENTITY = ("ids", "names")
+"""The streams from which runs are told apart."""
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -49,8 +53,9 @@ class World:
         self.listeners: list[Any] = []
         self.threads: Any = None
         self._streams: dict[str, Random] = {}
+        self._seeded_identity = seeded_identity
         if not seeded_identity:
-            self._streams.update(ids=Random(), names=Random())
+            self._streams.update({name: Random() for name in _IDENTITY})
         self._shared: dict[tuple[str, str], tuple[object, object]] = {}
 
     def stream(self, name: str) -> Random:
@@ -68,6 +73,13 @@ class World:
         """Return a fresh id of 20 characters that sorts by time: 48 bits of milliseconds, 52 of chance."""
         number = (int(self.wall() * 1000) & (1 << 48) - 1) << 52 | self.stream("ids").getrandbits(52)
         return "".join(_ID_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
+
+    def renew(self) -> None:
+        """Draw fresh chance where no seed fixes it, and let go of threads that a fork left behind."""
+        for name, stream in self._streams.items():
+            if self.seed is None or (name in _IDENTITY and not self._seeded_identity):
+                stream.seed()
+        self.threads = None
 
     def shared(self, kind: str, name: str, spec: object, make: Callable[[], T]) -> T:
         """Return the one state object of that kind and name, made on first use.
@@ -114,3 +126,13 @@ def entered(new: World) -> Iterator[World]:
         yield new
     finally:
         _current.reset(token)
+
+
+def _forked() -> None:
+    for inherited in (_ROOT, world()):
+        inherited.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked worker would repeat its parent's ids and delays, and wait for threads that fork does not copy.
+    os.register_at_fork(after_in_child=_forked)

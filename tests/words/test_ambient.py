@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -81,3 +84,53 @@ def test_a_world_is_left_when_its_block_raises() -> None:
     with pytest.raises(ValueError, match="x"), entered(World()):
         raise ValueError("x")
     assert world() is outside
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_forked_process_has_chance_and_threads_of_its_own() -> None:
+    program = """
+import asyncio, os, time
+from asyncflow import ambient, flow, task
+
+@task
+def work():
+    return 1
+
+@flow
+async def f():
+    return work()
+
+def chance():
+    return [ambient.world().stream(name).random() for name in ("ids", "names", "retry")]
+
+async def run():
+    async with asyncio.timeout(5):
+        return await f()
+
+f.run()
+chance()
+pool = ambient.world().threads
+while not pool._idle:
+    time.sleep(0.001)
+reader, writer = os.pipe()
+if not os.fork():
+    os.write(writer, repr((chance(), asyncio.run(run()))).encode())
+    os._exit(0)
+drawn, result = eval(os.read(reader, 1000))
+os.wait()
+assert result == 1
+assert not set(drawn) & set(chance()), drawn
+"""
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_seed_still_fixes_chance_after_a_fork_but_not_identity() -> None:
+    here, same = World(seed=7), World(seed=7)
+    here.stream("retry"), same.stream("retry")
+    id_before = here.stream("ids").getstate()
+    here.renew()
+    assert here.stream("retry").random() == same.stream("retry").random()
+    assert here.stream("ids").getstate() != id_before
