@@ -23,11 +23,12 @@ def final_state(references: Sequence[TaskRun]) -> State:
 
 def _failure_of(references: Sequence[TaskRun]) -> BaseException | None:
     """Return one failure as itself, several as an ExceptionGroup."""
-    errors: list[BaseException] = []
+    known: dict[int, BaseException] = {}  # by identity: exceptions may be equal, and need not be hashable
     for task_run in _origins(references):
         error = task_run.error()
-        if error is not None and not any(error is known for known in errors):
-            errors.append(error)
+        if error is not None:
+            known.setdefault(id(error), error)
+    errors = list(known.values())
     if len(errors) > 1:
         return BaseExceptionGroup(f"{len(errors)} tasks failed", errors)
     return errors[0] if errors else None

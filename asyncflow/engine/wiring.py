@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Generator
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
@@ -45,6 +46,7 @@ class Wired(Handle[Any]):
         "_asyncio",
         "_context",
         "_started",
+        "_traceback",
         "_waiters",
         "args",
         "attempt",
@@ -84,6 +86,7 @@ class Wired(Handle[Any]):
         self.dependents: list[Self] | None = None
         self.waiting = 0
         self._started: float  # set by an attempt that has a timeout
+        self._traceback: TracebackType | None  # set when the failure is raised for the first time
         self._asyncio: asyncio.Task[None] | None = None
         self._context: contextvars.Context | None = contextvars.copy_context()
         self._waiters: list[asyncio.Future[None]] | None = None
@@ -137,13 +140,14 @@ class Wired(Handle[Any]):
                 f"task {self.name!r} has already started; set_upstream belongs right after the call, "
                 "before anything is awaited"
             )
+        known = set(self.upstream)
         for other in cast("tuple[Self, ...]", self.run.own(others)):
             if other is self or self._leads_to(other):
                 raise InvalidFlow(
                     f"Cycle found; flows must be acyclic: {other.name!r} can't be upstream of {self.name!r}, "
                     f"which it waits for itself"
                 )
-            if other not in self.upstream:
+            if other not in known:
                 self.ordered_after = (*self.ordered_after, other)
                 self._asked = False
                 self._wait_for((other,))
@@ -177,7 +181,12 @@ class Wired(Handle[Any]):
                 self._waiters = [future]
             else:
                 self._waiters.append(future)
-            yield from future
+            try:
+                yield from future
+            except BaseException:
+                if self._waiters is not None:
+                    self._waiters.remove(future)  # or asking again and again with a timeout would pile them up
+                raise
         if scope.get() is self.run:
             self.awaited = True
         return self.value()
@@ -195,7 +204,16 @@ class Wired(Handle[Any]):
             return state.result
         error = self.error()
         assert error is not None
-        raise error.with_traceback(error.__traceback__)
+        try:
+            raise error.with_traceback(self._traceback_of(error))
+        finally:
+            del error  # whose traceback holds this frame
+
+    def _traceback_of(self, error: BaseException) -> TracebackType | None:
+        """Return the error's traceback as the body left it, to which each await adds its own frames."""
+        if not hasattr(self, "_traceback"):
+            self._traceback = error.__traceback__
+        return self._traceback
 
     def error(self) -> BaseException | None:
         """Return what awaiting this handle raises; None unless the task run has failed."""

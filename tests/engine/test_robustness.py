@@ -6,6 +6,8 @@ import asyncio
 import contextvars
 import gc
 import sys
+import time
+import traceback
 import weakref
 
 import pytest
@@ -53,6 +55,35 @@ class TestLargeRuns:
             return [give(number) for number in range(10_000)]
 
         assert play(f).result() == list(range(10_000))
+
+    def test_thousands_of_failures_are_compared_with_each_other_by_nobody(self):
+        class Picky(Exception):
+            def __eq__(self, other):
+                raise AssertionError("compared")
+
+            __hash__ = None
+
+        @task
+        async def refuse(number):
+            raise Picky(number)
+
+        @flow
+        async def f():
+            return [refuse(number) for number in range(20_000)]
+
+        began = time.process_time()
+        run = play(f)
+        assert len(run.state.result.exceptions) == 20_000
+        assert time.process_time() - began < 20  # about 1 s; each with each took 50
+
+    def test_a_task_may_be_ordered_after_thousands(self):
+        @flow
+        async def f():
+            return give.after(*[give(number) for number in range(5_000)])("last")
+
+        began = time.process_time()
+        assert play(f).result() == "last"
+        assert time.process_time() - began < 2  # about 0.2 s; each with each took 4
 
     @pytest.mark.parametrize("how", ["chain", "fan"])
     def test_thousands_are_cancelled(self, how):
@@ -473,3 +504,38 @@ def test_skip_signals_carry_no_values_between_runs():
 
     for _ in range(2):
         assert final(play(flow(name="f")(lambda: skips()))) == {"skips": "Skipped"}
+
+
+class TestAwaitingAgainAndAgain:
+    def test_each_await_of_a_failure_shows_its_own_way_only(self):
+        depths = []
+
+        @flow
+        async def f():
+            failed = fail()
+            for _ in range(3):
+                try:
+                    await failed
+                except ValueError as error:
+                    depths.append([frame.name for frame in traceback.extract_tb(error.__traceback__)])
+
+        play(f)
+        assert depths[0][-1] == "fail"
+        assert depths[0] == depths[1] == depths[2]
+
+    def test_giving_up_waiting_leaves_nothing_behind(self):
+        @task
+        async def slow():
+            await asyncio.sleep(100)
+            return "done"
+
+        @flow
+        async def f():
+            handle = slow()
+            for _ in range(5):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await handle
+            return len(handle._waiters), await handle
+
+        assert play(f).result() == (0, "done")
