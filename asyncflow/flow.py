@@ -18,7 +18,7 @@ from asyncflow.graph import Graph
 from asyncflow.handles import Handle, Scope, scope
 from asyncflow.parameters import Spec, check, nameless_parameter, specs_of
 from asyncflow.recording import Recording, sketch
-from asyncflow.task import FailureHandler, StateHandler
+from asyncflow.task import FailureHandler, StateHandler, checked_handlers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,8 +47,8 @@ class Flow(Generic[P, R]):
         store: Any = None,
     ) -> None:
         self.name = _checked_name(name)
-        self.state_handlers = tuple(state_handlers or ())
-        self.on_failure = on_failure
+        self.state_handlers = checked_handlers(state_handlers, InvalidFlow)
+        self.on_failure = _checked_on_failure(on_failure)
         self.fail_fast = fail_fast
         self.store = store
         self._recording: Recording | None = Recording(name)
@@ -62,6 +62,8 @@ class Flow(Generic[P, R]):
         _check_options(options)
         if not callable(fn):
             raise InvalidFlow(f"@flow needs a function, not {fn!r}; options need names: @flow(name='etl')")
+        if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+            raise InvalidFlow(f"{fn!r} is a generator; a flow's body calls tasks and returns")
         name = options.get("name") or getattr(fn, "__name__", "").replace("_", " ")
         made = cast("Flow[P, Any]", cls(name, **{k: v for k, v in options.items() if k != "name"}))
         nameless = nameless_parameter(fn)
@@ -144,7 +146,8 @@ class Flow(Generic[P, R]):
         changed = copy.copy(self)
         changed.__dict__.update(options)
         changed.name = _checked_name(changed.name)
-        changed.state_handlers = tuple(changed.state_handlers or ())
+        changed.state_handlers = checked_handlers(changed.state_handlers, InvalidFlow)
+        changed.on_failure = _checked_on_failure(changed.on_failure)
         return changed
 
     def __repr__(self) -> str:
@@ -237,6 +240,12 @@ def _checked_name(name: Any) -> str:
     if not name or not isinstance(name, str):
         raise InvalidFlow(f"a flow needs a name, not {name!r}: Flow('my flow')")
     return name
+
+
+def _checked_on_failure(handler: FailureHandler | None) -> FailureHandler | None:
+    if handler is not None and not callable(handler):
+        raise InvalidFlow(f"on_failure={handler!r} is not callable; pass the function itself")
+    return handler
 
 
 def _takes_nothing_by_position(**_parameters: Any) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_origin, get_type_hints, overload
 
 from asyncflow.binding import compile_check
-from asyncflow.errors import InvalidTask, NotInFlow, did_you_mean
+from asyncflow.errors import AsyncflowError, InvalidTask, NotInFlow, did_you_mean
 from asyncflow.guard.policy import Policy
 from asyncflow.handles import Handle, scope
 from asyncflow.policy.backoff import constant
@@ -171,7 +171,7 @@ def _fields_from(options: dict[str, Any], policy: Policy) -> dict[str, Any]:
     if changes:
         fields["policy"] = policy.replace(**changes)
     if "state_handlers" in fields:
-        fields["state_handlers"] = _handlers(fields["state_handlers"])
+        fields["state_handlers"] = checked_handlers(fields["state_handlers"], InvalidTask)
     return fields
 
 
@@ -188,10 +188,18 @@ def _with_retry_shorthand(options: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "retry": Retry(options["max_retries"] + 1, delay=constant(options["retry_delay"]))}
 
 
-def _handlers(handlers: Sequence[StateHandler] | None) -> tuple[StateHandler, ...]:
+def checked_handlers(
+    handlers: Sequence[StateHandler] | None, refusal: type[AsyncflowError]
+) -> tuple[StateHandler, ...]:
+    """Return state handlers as a tuple.
+
+    Args:
+        handlers: what was given.
+        refusal: what is raised when one of them can't be called.
+    """
     for handler in handlers or ():
         if not callable(handler):
-            raise InvalidTask(f"state handler {handler!r} is not callable; pass the function itself")
+            raise refusal(f"state handler {handler!r} is not callable; pass the function itself")
     return tuple(handlers or ())
 
 

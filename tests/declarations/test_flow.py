@@ -104,6 +104,31 @@ def test_a_callable_without_a_name_needs_one():
         flow(3)
 
 
+def test_a_generator_is_no_body():
+    def numbers():
+        yield 1
+
+    async def more_numbers():
+        yield 1
+
+    for body in (numbers, more_numbers):
+        with pytest.raises(InvalidFlow, match="is a generator"):
+            flow(body)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"state_handlers": [None]}, "state handler None is not callable"),
+        ({"on_failure": "alert"}, "on_failure='alert' is not callable"),
+    ],
+)
+def test_handlers_that_can_not_be_called_are_refused_where_they_are_written(options, sentence):
+    for declare in (lambda: Flow("f", **options), lambda: Flow("f").with_options(**options)):
+        with pytest.raises(InvalidFlow, match=sentence):
+            declare()
+
+
 def test_a_flow_knows_whether_its_body_may_await():
     assert load_all.is_async
     assert not flow(lambda: None, name="x").is_async
