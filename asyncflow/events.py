@@ -26,13 +26,13 @@ Kind = Literal[
 ]
 """What can happen.
 
-run_started       detail: flow, name, parent, seed, parameters (as text)
+run_started       detail: flow, name, parent, scenario, seed, parameters (as text)
 task_called       detail: name, key, upstream (numbers of task runs)
 edge_added        detail: upstream (the number of a task run), for an edge set after the call
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
-fault_injected    detail: at, do
+fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new
-handler_failed    detail: handler, error
+handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
 run_ended         detail: tasks, attempts, faults
 """

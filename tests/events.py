@@ -185,7 +185,7 @@ def stories(draw: st.DrawFn) -> Story:
             story.breaker(offset, draw(st.sampled_from(["cfpb", "posts-api"])), old, new)
         else:
             story.say(offset, "edge_added", 1, upstream=draw(st.integers(1, 3)))
-            story.say(offset, "handler_failed", 1, handler="alert", error=draw(_WORDS))
+            story.say(offset, "handler_failed", 1, error=draw(_WORDS))
             story.say(offset, "not_known_yet", 1, what=1)
     if draw(st.booleans()):
         story.over(offset + draw(st.sampled_from([0.0, 0.5])))

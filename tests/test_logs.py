@@ -124,13 +124,13 @@ def test_other_events_have_their_lines():
     number = story.call(0.0, "parse")
     story.end(0.1, number, 0, states.Paused("until resumed"))
     story.retry(0.2, number, 1, 0.0)
-    story.say(0.3, "handler_failed", number, handler="alert", error="KeyError: 'x'")
+    story.say(0.3, "handler_failed", number, error="state handler 'alert' raised KeyError: 'x'")
     story.say(0.4, "thread_abandoned", number, threads=3)
     story.say(0.5, "edge_added", number, upstream=1)
     assert texts(story)[1:] == [
         "Task 'parse': Paused: until resumed",
         "Task 'parse': Retrying at once: Waiting for the next attempt.",
-        "Task 'parse': State handler 'alert' failed: KeyError: 'x'",
+        "Task 'parse': State handler 'alert' raised KeyError: 'x'",
         "Task 'parse': A thread was given up, its body does not end; abandoned now: 3",
     ]
 

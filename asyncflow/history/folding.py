@@ -225,8 +225,7 @@ class History:
         self._bounded(self._breakers).append(BreakerChange(offset, str(detail.get("breaker", "")), *names))
 
     def _handler(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
-        text = f"handler {detail.get('handler', '')} failed: {detail.get('error', '')}"
-        self._bounded(self._notices).append(Notice(offset, task, text))
+        self._bounded(self._notices).append(Notice(offset, task, str(detail.get("error", ""))))
 
     def _thread(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
         text = f"a thread was given up; {detail.get('threads', 'some')} are abandoned now"

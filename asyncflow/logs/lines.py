@@ -239,8 +239,8 @@ def _breaker(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> N
 
 
 def _handler(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
-    text = f"State handler {detail.get('handler')!r} failed: {detail.get('error')}"
-    _say(run, _ERROR, task, attempt, text)
+    sentence = str(detail.get("error"))  # which names the handler
+    _say(run, _ERROR, task, attempt, sentence[:1].upper() + sentence[1:])
 
 
 def _thread(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:

@@ -82,10 +82,10 @@ def test_notices_and_long_stories_are_shown_within_bounds():
             story.start(attempt, number, attempt)
             story.retry(attempt + 0.5, number, attempt, 0.5)
         story.end(40.0, number, 30, states.Failed("gone", OSError("gone\nfor good")))
-    story.say(41.0, "handler_failed", 1, handler="alert", error="KeyError")
+    story.say(41.0, "handler_failed", 1, error="state handler 'alert' raised KeyError")
     lines = shown(story)
     assert "… and 10 more tasks" in lines
-    assert "· handler alert failed: KeyError" in lines
+    assert "· state handler 'alert' raised KeyError" in lines
     assert "  OSError: gone" in lines
     assert "  for good" in lines
     assert sum("▒ failed  at" in line for line in lines) == 30 * 20
