@@ -1,10 +1,12 @@
-"""What the final states of its reference tasks make of a flow run."""
+"""What ends a flow run: the states of its reference tasks, a state that its body returned, or a signal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from asyncflow.errors import UsageError
+from asyncflow.signals import RETRY, Signal
 from asyncflow.states import Cancelled, Failed, State, Success, TriggerFailed
 
 if TYPE_CHECKING:
@@ -19,6 +21,27 @@ def final_state(references: Sequence[TaskRun]) -> State:
     if Cancelled in kinds:
         return Cancelled("Some reference tasks were cancelled.")
     return Success("All reference tasks succeeded.")
+
+
+def after_returned(state: State) -> State:
+    """Return the state that a body returned, or Failed for one in which no flow run ends."""
+    if state.is_final() and not state.is_crashed():  # Crashed is assigned by recovery only
+        return state
+    return _refused(
+        f"the flow's body returned {state!r}; return a final state such as Success() or Failed('why'), "
+        "or handles, whose states decide"
+    )
+
+
+def after_signal(signal: Signal) -> State:
+    """Return the state that a signal in the body or in a handler gives a flow run."""
+    if isinstance(signal, RETRY):
+        return _refused("RETRY was raised in the body or a handler of a flow; only task runs are retried")
+    return signal.to_state()
+
+
+def _refused(why: str) -> Failed:
+    return Failed(why, UsageError(why))
 
 
 def _failure_of(references: Sequence[TaskRun]) -> BaseException | None:

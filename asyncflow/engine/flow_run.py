@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from asyncflow import ambient
 from asyncflow.engine import collector
-from asyncflow.engine.conclusion import final_state
+from asyncflow.engine.conclusion import after_returned, after_signal, final_state
 from asyncflow.engine.face import CANCELLED, RunFace
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
@@ -22,7 +22,7 @@ from asyncflow.errors import HandlerFailed, InvalidFlow, UsageError, full_text_o
 from asyncflow.flow import Flow
 from asyncflow.handles import PLAIN, Handle, find_handles, scope, source_of, substitute
 from asyncflow.ports import Store
-from asyncflow.signals import ENDRUN, RETRY, Signal, sole_signal
+from asyncflow.signals import ENDRUN, Signal, sole_signal
 from asyncflow.states import Cancelled, Failed, Pending, Running, State, Success, check_move
 from asyncflow.task import Task
 
@@ -126,7 +126,12 @@ class FlowRun(RunFace):
         if self._adapt is not None:
             task = self._adapt(task)
         fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
-        foreign = asyncio.current_task(self._loop) is not self._main
+        try:
+            foreign = asyncio.current_task() is not self._main
+        except RuntimeError:  # no loop runs here
+            foreign = True
+        if foreign:
+            self._check_thread(task)
         counts = self._foreign_counts if foreign else self._counts
         name = task.name
         counts[name] = count = counts.get(name, 0) + 1
@@ -140,6 +145,18 @@ class FlowRun(RunFace):
         if not task_run.waiting:
             task_run.start()
         return task_run
+
+    def _check_thread(self, task: Task[..., Any]) -> None:
+        """Refuse a call in another thread, which the loop would not notice before it wakes by itself."""
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._loop:
+            raise UsageError(
+                f"task {task.name!r} was called in another thread than the one of flow run {self.name!r}; "
+                "call tasks in the flow's body, or make what runs in the thread a task itself"
+            )
 
     def log_context(self) -> dict[str, Any]:
         """Return where a log line of the body belongs."""
@@ -314,9 +331,11 @@ class FlowRun(RunFace):
         """Cancel all task runs; those that wait for others are cancelled with them and ask no trigger."""
         self.cancel_reason = self.cancel_reason or CANCELLED
         self._draining = True
-        for task_run in list(self.tasks):
-            task_run.cancel()
-        self._draining = False
+        try:
+            for task_run in list(self.tasks):
+                task_run.cancel()
+        finally:
+            self._draining = False
         self._proceed(())
 
     def _fail_fast(self, task_run: TaskRun) -> None:
@@ -330,11 +349,11 @@ class FlowRun(RunFace):
 
     def _conclude(self, value: Any, error: BaseException | None) -> State:
         if isinstance(error, Signal):
-            return _state_of(error)
+            return after_signal(error)
         if error is not None:
             return Failed(f"The flow's body raised {full_text_of(error)}", error)
         if isinstance(value, State):
-            return value if value.is_final() else Failed(f"The flow's body returned {value!r}.")
+            return after_returned(value)
         returned: list[Handle[Any]] = []
         find_handles(value, returned)
         references = self._references if self._references is not None else self.own(returned)
@@ -353,7 +372,7 @@ class FlowRun(RunFace):
                 self, flow.state_handlers, flow.on_failure, self.state, proposed, retries=False
             )
         except Signal as signal:
-            return _state_of(signal)
+            return after_signal(signal)
         except HandlerFailed as error:
             self.emit("handler_failed", 0, 0, {"error": str(error)})
             return Failed(str(error), error)
@@ -367,11 +386,3 @@ class FlowRun(RunFace):
             await self.record.end(len(self._called), sum(task_run.attempt for task_run in self._called))
         finally:
             self.state = final
-
-
-def _state_of(signal: Signal) -> State:
-    """Return the state that a signal gives a flow run."""
-    if isinstance(signal, RETRY):
-        error = UsageError("RETRY was raised in the body or a handler of a flow; only task runs are retried")
-        return Failed(str(error), error)
-    return signal.to_state()

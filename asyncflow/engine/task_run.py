@@ -178,15 +178,16 @@ class TaskRun(Wired):
     def attempt_started(self, attempt: int) -> Awaitable[Decision | None] | None:
         """Move to Running, unless a handler has other plans."""
         self.attempt = attempt
-        if self.task.policy.timeout is not None:
-            self._started = self.run.record.offset()
         if self.task.has_handlers:
             return self._start_with_handlers()
         self._commit(_RUNNING)
+        if self.task.policy.timeout is not None:
+            self._started = self.run.record.offset()
         return None
 
     async def _start_with_handlers(self) -> Decision | None:
         await self._consult_and_commit(_RUNNING)
+        self._started = self.run.record.offset()  # the time that handlers take is not the attempt's
         return None if self.state is _RUNNING else self._decision()
 
     def attempt_ended(

@@ -85,7 +85,7 @@ class Wired(Handle[Any]):
         self.awaited = False
         self.dependents: list[Self] | None = None
         self.waiting = 0
-        self._started: float  # set by an attempt that has a timeout
+        self._started: float  # set when an attempt begins, if anybody may ask
         self._traceback: TracebackType | None  # set when the failure is raised for the first time
         self._asyncio: asyncio.Task[None] | None = None
         self._context: contextvars.Context | None = contextvars.copy_context()
@@ -185,7 +185,9 @@ class Wired(Handle[Any]):
                 yield from future
             except BaseException:
                 if self._waiters is not None:
-                    self._waiters.remove(future)  # or asking again and again with a timeout would pile them up
+                    self._waiters.remove(
+                        future
+                    )  # or asking again and again with a timeout would pile them up
                 raise
         if scope.get() is self.run:
             self.awaited = True
@@ -262,7 +264,7 @@ class Wired(Handle[Any]):
     def remaining(self) -> float | None:
         """Seconds until the running attempt times out; None when it has no timeout."""
         timeout = self.task.policy.plan.timeout
-        if timeout is None or not self.attempt:
+        if timeout is None or not hasattr(self, "_started"):
             return timeout
         return max(0.0, self._started + timeout - self.run.record.offset())
 

@@ -11,7 +11,7 @@ import pytest
 
 from asyncflow import Handle, Retry, TaskFailed, current, flow, signals, states, task
 from asyncflow.engine import TaskRun
-from asyncflow.errors import HandleMisuse, InvalidFlow, LateEdge, NotInFlow
+from asyncflow.errors import HandleMisuse, InvalidFlow, LateEdge, NotInFlow, UsageError
 from tests.engine.kit import moves, of_kind, play, virtually
 from tests.engine.kit import states as final
 
@@ -580,6 +580,27 @@ class TestWhereTasksMayBeCalled:
 
         assert play(body).result() == [None]
         assert left == [6.0, 6.0]
+
+    def test_the_time_that_handlers_take_is_not_taken_from_the_attempt(self):
+        async def slow_handler(obj, old, new):
+            await asyncio.sleep(3)
+
+        @task(timeout=10, state_handlers=[slow_handler])
+        async def look():
+            await asyncio.sleep(4)
+            return current().remaining
+
+        assert play(flow(name="f")(lambda: look())).result() == 6.0
+
+    def test_a_call_in_another_thread_is_refused(self):
+        @flow
+        async def body():
+            await asyncio.to_thread(give)
+
+        run = play(body)
+        with pytest.raises(UsageError, match=r"'give' was called in another thread .* make what runs in the"):
+            run.result()
+        assert not run.tasks
 
 
 class TestDefBodiesOfFlows:

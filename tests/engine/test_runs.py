@@ -283,14 +283,16 @@ class TestTheFinalState:
         run = play(body)
         assert (run.state.message, run.result()) == ("never mind", 3)
 
-    def test_a_returned_state_that_is_not_final_is_a_failure(self):
+    @pytest.mark.parametrize("state", [states.Pending(), states.Crashed()])
+    def test_a_returned_state_in_which_no_body_can_end_is_a_failure(self, state):
         @flow
         async def body():
-            return states.Pending()
+            return state
 
         run = play(body)
-        assert run.state.name == "Failed"
-        assert "Pending" in run.state.message
+        assert type(run.state) is states.Failed
+        with pytest.raises(UsageError, match=f"returned <{state.name}.*return a final state"):
+            run.result()
 
     def test_a_body_that_raised_is_failed_whatever_its_tasks_did(self):
         @flow
