@@ -36,9 +36,12 @@ def in_thread(task_run: TaskRun) -> Body:
 
     async def body(*args: Any, **kwargs: Any) -> Any:
         value, error = await thread_pool().run(fn, args, kwargs, left_behind)
-        if error is not None:
+        if error is None:
+            return value
+        try:
             raise error
-        return value
+        finally:
+            del error  # whose traceback holds this frame
 
     return body
 

@@ -13,6 +13,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 
@@ -39,6 +40,8 @@ class _Job:
         except RuntimeError:
             # The loop is closed: the run was left by a second Ctrl-C and nobody waits any more.
             return
+        finally:
+            del error  # whose traceback holds this frame
 
     def _deliver(self, value: Any, error: BaseException | None) -> None:
         if not self.future.done():
@@ -86,14 +89,21 @@ class ThreadPool:
         Raises:
             CancelledError: when the caller was cancelled; a body that had started goes on in a thread that
                 is now abandoned.
+            RuntimeError: when the system can't start a thread.
         """
         context = contextvars.copy_context()
         job = _Job(asyncio.get_running_loop(), lambda: context.run(fn, *args, **kwargs))
         with self._wake:
             self._jobs.append(job)
-            self._grow_or_wake()
+            try:
+                self._grow_or_wake()
+            except RuntimeError:
+                self._jobs.remove(job)  # no thread could be started: nobody may run it after it has failed
+                raise
         try:
-            return await job.future
+            outcome = await job.future
+            del job.future  # the error's traceback holds the job, which must not hold the error in turn
+            return outcome
         except asyncio.CancelledError:
             if self._leave(job):
                 left(self.abandoned)
@@ -118,7 +128,8 @@ class ThreadPool:
                 return False
             job.left = True
             self.abandoned += 1
-            self._grow_or_wake()
+            with suppress(RuntimeError):  # no thread can be started now; that must not hide the cancellation
+                self._grow_or_wake()
             return True
 
     def _work(self) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -267,6 +269,72 @@ def test_a_thread_that_comes_back_after_its_loop_was_closed_does_no_harm(pool, g
     gate.set()
     until(lambda: pool.abandoned == 0, "the abandoned thread to come back")
     assert flow(name="f")(lambda: name_of_thread()).run().state.is_success()
+
+
+def test_an_error_is_let_go_without_the_collector(pool):
+    class Large(Exception):
+        pass
+
+    def fail():
+        raise Large
+
+    async def story():
+        _, error = await pool.run(fail, (), {}, print)
+        return weakref.ref(error)
+
+    gc.disable()
+    try:
+        left = asyncio.run(story())
+        until(lambda: left() is None, "the error to be let go")
+    finally:
+        gc.enable()
+
+
+def test_a_body_for_which_no_thread_can_be_started_fails_and_never_runs(pool, monkeypatch):
+    ran = []
+
+    @task
+    def body():
+        ran.append(1)
+
+    def no_thread(_thread):
+        raise RuntimeError("can't start new thread")
+
+    f = flow(name="f")(lambda: body())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        assert "can't start new thread" in f.run().tasks[0].state.message
+    assert f.run().state.is_success()
+    assert ran == [1]
+
+
+def test_a_thread_that_can_not_be_replaced_hides_no_timeout(pool, gate, monkeypatch):
+    started = threading.Event()
+
+    @task(timeout=0.05)
+    def hang():
+        started.set()
+        gate.wait(5)
+
+    @task
+    def waits():
+        return 1
+
+    def no_thread(_thread):
+        raise RuntimeError("can't start new thread")
+
+    @flow
+    async def f():
+        first, second = hang(), waits()
+        while not started.is_set():
+            await asyncio.sleep(0.001)
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(TimeoutError):
+            await first
+        gate.set()
+        return await second
+
+    assert f.run().result() == 1
 
 
 def test_idle_threads_are_used_again_and_go_home_after_a_while(pool):
