@@ -41,7 +41,6 @@ class FlowRun(RunFace):
         "_adapt",
         "_called",
         "_calm",
-        "_context",
         "_counts",
         "_draining",
         "_failed_fast",
@@ -83,7 +82,6 @@ class FlowRun(RunFace):
         self.tasks = TaskRuns(self._called)
         self.cancel_reason = ""
         self._loop = asyncio.get_running_loop()
-        self._context = contextvars.copy_context()
         self._main: asyncio.Task[Any] | None = None
         self._begun = self._ended = False
         self._takes_calls = False
@@ -232,9 +230,7 @@ class FlowRun(RunFace):
 
     def begin(self) -> None:
         """Start the run as an asyncio task of its own, which this object keeps."""
-        self._main = self._loop.create_task(
-            self._execute(), name=f"flow {self.flow.name}", context=self._context
-        )
+        self._main = self._loop.create_task(self._execute(), name=f"flow {self.flow.name}")
         self._main.add_done_callback(self._left)
 
     def _left(self, _main: asyncio.Task[Any]) -> None:
@@ -304,6 +300,7 @@ class FlowRun(RunFace):
         error: BaseException | None = None
         try:
             value = self.flow.fn(**self._parameters)
+            self._parameters = {}  # the body has them; they may be large
             if asyncio.iscoroutine(value):
                 value = await value
         except asyncio.CancelledError:

@@ -12,6 +12,7 @@ from asyncflow.errors import StoreError
 from asyncflow.events import Event, Kind, RunHeader
 from asyncflow.names import friendly_name
 from asyncflow.ports import Store
+from asyncflow.signals import Signal
 
 _log = logging.getLogger("asyncflow")
 
@@ -116,8 +117,9 @@ class Record:
         for listener in list(self._listeners):
             try:
                 listener(self.header, seq, seen)
-            except Exception:  # noqa: BLE001 - a view can't change a run, whatever it raises
-                self._listeners.remove(listener)
+            except (Exception, Signal):  # noqa: BLE001 - a view can't change a run, whatever it raises
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
                 _log.exception("a listener failed and was removed; the run is not affected")
 
 

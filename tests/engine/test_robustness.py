@@ -539,3 +539,40 @@ class TestAwaitingAgainAndAgain:
             return len(handle._waiters), await handle
 
         assert play(f).result() == (0, "done")
+
+
+def test_parameters_are_let_go_when_the_body_is_over():
+    class Large:
+        pass
+
+    @flow
+    async def f(large):
+        pass
+
+    large = Large()
+    left = weakref.ref(large)
+    run = play(f, large=large)
+    del large
+    gc.collect()
+    assert run.is_final()
+    assert left() is None
+
+
+def test_a_view_that_raises_a_signal_or_left_by_itself_changes_nothing():
+    def signals_(_header, _seq, _event):
+        raise signals.FAIL("not mine to say")
+
+    def leaves(_header, _seq, _event):
+        ambient.world().listeners.remove(leaves)
+        raise ValueError("gone")
+
+    async def story():
+        ambient.world().listeners += [signals_, leaves]
+        run = await f.start()
+        await run.wait()
+        return run, ambient.world().listeners
+
+    f = flow(name="f")(lambda: give())
+    run, listeners = virtually(story())
+    assert run.state.is_success()
+    assert listeners == []
