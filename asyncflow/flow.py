@@ -128,7 +128,8 @@ class Flow(Generic[P, R]):
     def graph(self) -> Graph:
         """Return the graph as far as it is known before a run.
 
-        An `async def` body that awaits is followed up to its first await.
+        The body is called to see which tasks it calls, and no task is run; what else it does is done. An
+        `async def` body that awaits is followed up to its first await.
         """
         return self._sketch().graph()
 
@@ -171,7 +172,7 @@ class Flow(Generic[P, R]):
         """Run the flow to its end and return the run; a failed flow raises nothing.
 
         Args:
-            **parameters: the flow's parameters.
+            **parameters: the flow's parameters; the record keeps each as a short text, so give no secrets.
 
         Raises:
             ParameterError: when parameters are missing or unexpected.
@@ -189,7 +190,7 @@ class Flow(Generic[P, R]):
         """Start the flow on the running event loop and return the run.
 
         Args:
-            **parameters: the flow's parameters.
+            **parameters: the flow's parameters; the record keeps each as a short text, so give no secrets.
 
         Raises:
             ParameterError: when parameters are missing or unexpected.
