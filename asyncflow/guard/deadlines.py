@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 _SWEEP_AT = 256
 
 
-Task = asyncio.Task[Any]
+AsyncioTask = asyncio.Task[Any]
 
 
 class Alarm:
@@ -35,7 +35,7 @@ class Alarm:
     at: float
     fired: bool
     requests: int
-    task: Task | None
+    task: AsyncioTask | None
 
     def disarm(self) -> bool:
         """End the call, and return whether a cancellation that it ended with is the alarm's own.

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from asyncflow.guard.deadlines import Task
+from asyncflow.guard.deadlines import AsyncioTask
 from asyncflow.guard.plan import Plan
 from asyncflow.outcomes import ENOUGH, Again, Enough, Outcome, Returned
 from asyncflow.ports import AttemptObserver
@@ -29,7 +29,7 @@ async def outcome_of(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     observer: AttemptObserver | None = None,
-    task: Task | None = None,
+    task: AsyncioTask | None = None,
 ) -> Outcome:
     """Run a coroutine function under a policy and return what it came to.
 

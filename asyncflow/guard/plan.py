@@ -6,7 +6,7 @@ import asyncio
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, UsageError
-from asyncflow.guard.deadlines import Alarm, DeadlineQueue, Task, queue_for
+from asyncflow.guard.deadlines import Alarm, AsyncioTask, DeadlineQueue, queue_for
 from asyncflow.outcomes import (
     Again,
     Decision,
@@ -72,7 +72,7 @@ class Plan:
         self._queue: DeadlineQueue | None = None
         self._found: tuple[World, Circuit] | None = None
 
-    def depart(self, task: Task | None, requests: int, observer: AttemptObserver | None) -> Flight:
+    def depart(self, task: AsyncioTask | None, requests: int, observer: AttemptObserver | None) -> Flight:
         """Ask the breaker, arm the timeout, and return what the attempt has to give back.
 
         Args:
@@ -185,7 +185,7 @@ def _requests_now() -> int:
     return 0 if task is None else task.cancelling()
 
 
-def _queue_of(task: Task | None, timeout: float) -> DeadlineQueue:
+def _queue_of(task: AsyncioTask | None, timeout: float) -> DeadlineQueue:
     """Return the queue of the loop that runs the task."""
     if task is None:
         raise UsageError("a timeout needs an asyncio task to cancel; start one with asyncio.run")
