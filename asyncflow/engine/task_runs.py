@@ -40,6 +40,14 @@ class TaskRuns(Sequence["TaskRun"]):
         names = dict.fromkeys(task_run.name for task_run in self._all)
         raise NotFound(f"no task run is named {which!r}.{did_you_mean(which, names)}")
 
+    def __contains__(self, which: object) -> bool:
+        """Whether a task run is there: itself, by the handle of a recorded flow, or by name or key."""
+        if isinstance(which, str):
+            return any(which in (task_run.key, task_run.name) for task_run in self._all)
+        if isinstance(which, Call):
+            return which.number <= len(self._all)
+        return any(which is task_run for task_run in self._all)
+
     def __iter__(self) -> Iterator[TaskRun]:
         return iter(self._all)
 

@@ -561,3 +561,18 @@ def test_the_totals_and_moves_of_a_run_are_events():
     assert of_kind(run, "run_ended") == [{"tasks": 2, "attempts": 4, "faults": 0}]
     assert moves(run) == ["Running", "Success"]
     assert moves(run, "fail") == ["Running", "Retrying", "Running", "Retrying", "Running", "Failed"]
+
+
+def test_whether_a_task_ran_may_be_asked_by_name_key_or_handle():
+    with Flow("recorded") as f:
+        value = give()
+        double(value)
+        double(value)
+
+    run = play(f)
+    assert "give" in run.tasks
+    assert "double#2" in run.tasks
+    assert value in run.tasks
+    assert run.tasks["double"] in run.tasks
+    assert "treble" not in run.tasks
+    assert play(f).tasks["give"] not in run.tasks
