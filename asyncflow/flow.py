@@ -178,13 +178,16 @@ class Flow(Generic[P, R]):
             ParameterError: when parameters are missing or unexpected.
             UsageError: on a running event loop, where `await flow.start(...)` belongs.
         """
+        self._refuse_running_loop()
+        run: ports.Run[R] = ports.engine().run(self, self.arguments(parameters))
+        return run
+
+    def _refuse_running_loop(self) -> None:
         if _loop_is_running():
             raise UsageError(
                 f"flow {self.name!r}.run() would block the running event loop; "
                 "use `run = await flow.start(...)` and `await run.wait()`"
             )
-        run: ports.Run[R] = ports.engine().run(self, self.arguments(parameters))
-        return run
 
     async def start(self, **parameters: Any) -> ports.Run[R]:
         """Start the flow on the running event loop and return the run.
@@ -213,7 +216,8 @@ class Flow(Generic[P, R]):
         parameters = self.bind(args, kwargs)
         if self.is_async:
             return ports.engine().call(self, parameters)
-        return self.run(**parameters).result()
+        self._refuse_running_loop()
+        return ports.engine().run(self, self.arguments(parameters), quiet=True).result()
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call by name."""

@@ -28,6 +28,12 @@ class Spec:
     type: Any = Any
 
     @property
+    def wanted(self) -> Any:
+        """The type that text is converted to: the annotation, else that of a plain default."""
+        kind = type(self.default)
+        return kind if self.type is Any and kind in (bool, int, float, str) else self.type
+
+    @property
     def required(self) -> bool:
         """Whether a call has to give it."""
         return self.default is _REQUIRED
@@ -87,7 +93,8 @@ def _misfits(specs: Mapping[str, Spec], given: Mapping[str, Any]) -> list[str]:
 def convert(flow: str, specs: Mapping[str, Spec], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return values from a command line, a file or a form, converted to the annotated types.
 
-    Text is read leniently (`"10"` becomes 10 for an int). Without an annotation a value stays as it is.
+    Text is read leniently (`"10"` becomes 10 for an int). Without an annotation the
+    type of a plain default counts; else a value stays as it is.
 
     Args:
         flow: the flow's name, for errors.
@@ -104,7 +111,7 @@ def convert(flow: str, specs: Mapping[str, Spec], given: Mapping[str, Any]) -> d
     for name, value in given.items():
         if name in specs:
             try:
-                wanted = specs[name].type
+                wanted = specs[name].wanted
                 converted[name] = value if wanted is Any else msgspec.convert(value, wanted, strict=False)
             except (msgspec.ValidationError, TypeError, ValueError) as error:
                 problems.append(f"can't take {name}={value!r}: {error}")

@@ -62,7 +62,9 @@ class Call(Handle[Any]):
             self.upstream.append(source)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        raise _ValueNeeded
+        if self.recording.is_sketch:
+            raise _ValueNeeded
+        return super().__await__()
 
     def __repr__(self) -> str:
         return f"<call {self.number} of {self.name} in flow {self.recording.name!r}>"
@@ -114,6 +116,7 @@ class Recording:
         self.parameters: dict[str, Spec] = {}
         self.references: list[Call] | None = None
         self.complete = True
+        self.is_sketch = False
 
     def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Note down a call of a task."""
@@ -210,6 +213,7 @@ def sketch(name: str, fn: Callable[..., Any], specs: Mapping[str, Spec]) -> Reco
     shown, since nothing is being run yet.
     """
     recording = Recording(name)
+    recording.is_sketch = True
     arguments = {
         spec.name: Parameter(spec.name) if spec.required else spec.default for spec in specs.values()
     }

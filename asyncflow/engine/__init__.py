@@ -11,6 +11,7 @@ from asyncflow import ports
 from asyncflow.engine.flow_run import FlowRun
 from asyncflow.engine.options import PLAIN, RunOptions
 from asyncflow.engine.task_run import TaskRun
+from asyncflow.errors import full_text_of
 from asyncflow.flow import Flow
 from asyncflow.ports import Store
 
@@ -26,8 +27,11 @@ def run(
     *,
     store: Store | None = None,
     options: RunOptions = PLAIN,
+    quiet: bool = False,
 ) -> FlowRun:
     """Run a flow to its end on an event loop of its own and return the run.
+
+    A failure is logged in one line, so that a script whose run failed does not end in silence.
 
     The first Ctrl-C cancels the run, which is recorded; the second one leaves at once.
 
@@ -36,6 +40,7 @@ def run(
         parameters: its parameters, already checked.
         store: an open store in which the run is kept; chosen from flow and environment when not given.
         options: how the run differs from a plain one.
+        quiet: whether a failure is not logged, since the caller raises it.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C.
@@ -44,7 +49,12 @@ def run(
     begun: list[FlowRun] = []
     left = False
     try:
-        return runner.run(to_its_end(flow, parameters, store=store, options=options, begun=begun.append))
+        done = runner.run(to_its_end(flow, parameters, store=store, options=options, begun=begun.append))
+        if done.is_failed() and not quiet:
+            state = done.state
+            cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
+            _log.error("flow run %s of %r ended %s: %s%s", done.name, flow.name, state, state.message, cause)
+        return done
     except KeyboardInterrupt:
         left = not all(flow_run.is_final() for flow_run in begun)
         raise

@@ -128,6 +128,8 @@ def _install(handler: Handler, formatter: logging.Formatter, least: int) -> None
     handler.root_was = root.level
     root.addHandler(handler)
     root.setLevel(least)
+    # At debug it writes every statement with its parameters, which drowns the run that they record.
+    logging.getLogger("aiosqlite").setLevel(max(least, logging.INFO))
 
 
 def _uninstall() -> None:
@@ -136,3 +138,4 @@ def _uninstall() -> None:
     for known in [handler for handler in root.handlers if isinstance(handler, Handler)]:
         root.removeHandler(known)
         root.setLevel(known.root_was)
+        logging.getLogger("aiosqlite").setLevel(logging.NOTSET)
