@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from threading import get_ident
 from typing import Any, NoReturn
 
 from asyncflow import ambient
@@ -52,6 +53,7 @@ class FlowRun(RunFace):
         "_ready",
         "_references",
         "_takes_calls",
+        "_thread",
         "chance",
         "emit",
         "faults",
@@ -82,6 +84,7 @@ class FlowRun(RunFace):
         self.tasks = TaskRuns(self._called)
         self.cancel_reason = ""
         self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         self._main: asyncio.Task[Any] | None = None
         self._begun = self._ended = False
         self._takes_calls = False
@@ -121,15 +124,16 @@ class FlowRun(RunFace):
                 f"task {task.name!r} was called before or after the body of flow run {self.name!r}; "
                 "call tasks in the body, not in the flow's state handlers or when it has ended"
             )
+        if get_ident() != self._thread:
+            # The loop would not notice it before it wakes by itself.
+            raise UsageError(
+                f"task {task.name!r} was called in another thread than the one of flow run {self.name!r}; "
+                "call tasks in the flow's body, or make what runs in the thread a task itself"
+            )
         if self._adapt is not None:
             task = self._adapt(task)
         fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
-        try:
-            foreign = asyncio.current_task() is not self._main
-        except RuntimeError:  # no loop runs here
-            foreign = True
-        if foreign:
-            self._check_thread(task)
+        foreign = asyncio.current_task(self._loop) is not self._main
         counts = self._foreign_counts if foreign else self._counts
         name = task.name
         counts[name] = count = counts.get(name, 0) + 1
@@ -143,18 +147,6 @@ class FlowRun(RunFace):
         if not task_run.waiting:
             task_run.start()
         return task_run
-
-    def _check_thread(self, task: Task[..., Any]) -> None:
-        """Refuse a call in another thread, which the loop would not notice before it wakes by itself."""
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is not self._loop:
-            raise UsageError(
-                f"task {task.name!r} was called in another thread than the one of flow run {self.name!r}; "
-                "call tasks in the flow's body, or make what runs in the thread a task itself"
-            )
 
     def log_context(self) -> dict[str, Any]:
         """Return where a log line of the body belongs."""
