@@ -68,6 +68,13 @@ async def looking() -> Any:
 
 
 @flow
+async def renaming() -> Any:
+    """A task that has its name only when the body runs."""
+    await fetch()
+    return total.with_options(name="renamed")([1])
+
+
+@flow
 async def mending() -> Any:
     """A task that is only called when another one failed."""
     try:

@@ -82,6 +82,11 @@ def expected(text: str) -> Expectations:
         ("events = [{ kind = 'task_called', count = 3 }]", "task_called happens 3 times", None),
         ("events = [{ kind = 'task_called', count = 2 }]", "task_called happens 2 times", "3 times"),
         (
+            "events = [{ kind = 'task_called', task = 'other', count = 0 }]",
+            "task_called of other happens 0 times",
+            None,
+        ),
+        (
             "events = [{ kind = 'fault_injected', task = 'echo', attempt = 2 }]",
             "fault_injected of echo, attempt 2, happens at least 1 time",
             None,

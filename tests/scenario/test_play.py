@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,12 @@ def test_the_store_of_a_rehearsal_holds_its_run_and_nothing_else(tmp_path: Path)
     assert [event.kind for event in events].count("fault_injected") == 1
     assert events[0].detail["scenario"] == "x"
     assert events[0].detail["seed"] == 7
+
+
+def test_a_rehearsal_leaves_no_thread_that_keeps_the_process_alive(tmp_path: Path) -> None:
+    before = {thread for thread in threading.enumerate() if not thread.daemon}
+    rehearse(tmp_path, FAILS)
+    assert {thread for thread in threading.enumerate() if not thread.daemon} == before
 
 
 def test_a_folder_may_be_told_relative_to_where_the_caller_is(
@@ -317,6 +324,11 @@ def test_a_task_that_a_body_may_call_can_be_expected_not_to_be_called(tmp_path: 
 def test_a_task_that_is_only_called_after_a_failure_is_known_after_the_run(tmp_path: Path) -> None:
     text = RAISE + "[expect]\ntasks = { fetch = 'Failed', repair = 'Success' }\nresult = 'repaired'"
     assert rehearse(tmp_path, text, "mending").verdict == "held"
+
+
+def test_a_task_that_gets_its_name_in_the_body_is_known_after_the_run(tmp_path: Path) -> None:
+    text = "[expect]\ntasks = { renamed = 'Success' }\nbefore.tasks = { renamed = 'Success' }"
+    assert rehearse(tmp_path, text, "renaming").verdict == "held"
 
 
 def test_a_task_that_nothing_knows_is_refused_after_the_run(tmp_path: Path) -> None:

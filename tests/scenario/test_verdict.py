@@ -84,10 +84,12 @@ OPTIONAL = FaultCount("fault[3]", {"task": "store"}, "hang", 0, optional=True)
             "and the flow ended Success, as expected.",
         ),
         (
-            report(task_fault("signal", which="SKIP"), service_fault(3), OPTIONAL, history=after(2)),
+            report(
+                task_fault("signal", which="SKIP"), service_fault(3), OPTIONAL, task_fault(), history=after(2)
+            ),
             "held",
             f"Failed successfully: signal SKIP struck parse, status 503 struck {HOST} 3 times, "
-            "1 more attempt followed, and the flow ended Failed, as expected.",
+            "raise struck parse, 1 more attempt followed, and the flow ended Failed, as expected.",
         ),
         (
             report(*[task_fault(do) for do in ("delay", "raise", "cancel", "hang")]),
