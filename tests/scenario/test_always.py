@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncflow import states
@@ -84,6 +84,7 @@ def test_each_table_is_a_claim_of_its_own() -> None:
     assert len(checked("attempts.parse = { max = 1 }", "attempts.parse = { max = 1 }")) == 1
 
 
+@settings(deadline=None)
 @given(stories(), st.sets(st.sampled_from(sorted(states.BY_NAME)), min_size=1, max_size=13))
 def test_a_broken_claim_was_true_until_the_event_that_it_names(story: Story, names: set[str]) -> None:
     claim = always(f"flow = {sorted(names)}")
