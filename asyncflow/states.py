@@ -142,7 +142,11 @@ class State:
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON-ready data; a result value stays out, an exception goes in as text."""
-        data: dict[str, Any] = {"state": self.name, "message": self.message}
+        # Not by the properties: a file's journal asks twice per task, and each of them takes 50 ns.
+        data: dict[str, Any] = {
+            "state": type(self).__name__,
+            "message": self._message or self.default_message,
+        }
         if self._detail:
             data["detail"] = dict(self._detail)
         if isinstance(self._result, BaseException):

@@ -245,6 +245,21 @@ class TestEdges:
 
         assert play(body).result() == 4
 
+    def test_an_edge_to_what_ends_before_the_first_step_does_not_start_it_twice(self):
+        @flow
+        async def body():
+            first = nap(1)
+            await asyncio.sleep(1)
+            second = nap(100)
+            second.set_upstream(first)
+            assert not first.is_final(), "it ends later in this turn of the loop"
+            await asyncio.sleep(1)
+            current().cancel()
+
+        run = play(body)
+        assert moves(run, "nap#2") == ["Running", "Cancelled"]
+        assert run.events[-1].offset == 2.0
+
     def test_an_edge_added_after_the_upstream_was_done_in_the_same_turn(self):
         @flow
         async def body():

@@ -113,6 +113,24 @@ class TestCancellingARun:
         assert (run.state.name, ran) == ("Cancelled", [])
         assert final(run) == {"mark": "Cancelled", "mark#2": "Cancelled"}
 
+    def test_the_first_reason_holds_and_the_asyncio_tasks_are_really_cancelled(self):
+        mine = []
+
+        @task
+        async def sleeper():
+            mine.append(asyncio.current_task())
+            await asyncio.sleep(100)
+
+        async def story():
+            run = await flow(name="f")(lambda: sleeper()).start()
+            await asyncio.sleep(1)
+            run.cancel("first")
+            run.cancel("second")
+            return await run.wait()
+
+        assert virtually(story()).state.message == "first"
+        assert mine[0].cancelled()
+
     def test_twice_is_like_once(self):
         log = []
 

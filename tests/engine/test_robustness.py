@@ -288,6 +288,7 @@ class TestOddExceptions:
         with pytest.raises(ValueError, match="shared") as caught:
             run.result()
         assert caught.value is error
+        assert len(error.__notes__) == 1
 
 
 class TestContexts:

@@ -195,6 +195,18 @@ class TestFailures:
             play(with_base).result()
         assert group.value.exceptions == (first, base)
 
+    def test_the_order_is_that_of_the_calls_whatever_is_returned_first(self):
+        errors = ValueError("a"), KeyError("b")
+
+        @flow
+        async def body():
+            first, second = fail(errors[0]), fail(errors[1])
+            return [second, double(first)]
+
+        with pytest.raises(ExceptionGroup) as caught:
+            play(body).result()
+        assert caught.value.exceptions == errors
+
     def test_the_failure_behind_a_refusal_is_the_one_that_is_raised(self):
         error = ValueError("root")
 

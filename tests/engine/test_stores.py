@@ -84,6 +84,7 @@ def test_once_the_end_is_being_recorded_nothing_changes_it(how):
         if how == "cancel":
             run.cancel("too late")
             await run.wait()
+            assert asyncio.get_running_loop().time() == 10, "the record was waited for"
         return run
 
     run = virtually(story())
