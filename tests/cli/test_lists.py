@@ -34,6 +34,16 @@ def test_runs_can_be_limited_to_a_flow_and_a_number(af: Call, data: Callable[...
     assert [row["flow"] for row in data("runs", "--flow", "doubles", "--limit", "2")] == ["doubles"] * 2
 
 
+def test_a_flow_without_runs_is_not_found_and_the_nearest_is_named(af: Call) -> None:
+    af("run", "flows.py:doubles")
+
+    done = af("runs", "--flow", "double")
+
+    assert done.exit_code == 4
+    assert "no run of a flow 'double' is kept here" in done.stderr
+    assert "Did you mean 'doubles'?" in done.stderr
+
+
 def test_without_runs_the_lists_say_so_and_make_no_file(
     af: Call, data: Callable[..., Any], folder: Path
 ) -> None:

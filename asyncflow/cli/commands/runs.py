@@ -8,6 +8,10 @@ from asyncflow.cli.command import declare
 from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
 from asyncflow.cli.stores import read, store_option
+from asyncflow.errors import NotFound, did_you_mean
+
+_MANY = 1000
+"""How far back the names of flows are looked for."""
 
 
 @declare(
@@ -24,6 +28,13 @@ from asyncflow.cli.stores import read, store_option
 def command(settings: Settings, *, flow: str | None, limit: int, store: str | None) -> None:
     """List the newest runs."""
     found = read(store, lambda opened: opened.runs(limit=limit, flow=flow))
+    if flow is not None and not found:
+        everything = read(store, lambda opened: opened.runs(limit=_MANY))
+        flows = list(dict.fromkeys(run.header.flow for run in everything))
+        raise NotFound(
+            f"no run of a flow {flow!r} is kept here; there are runs of {', '.join(flows) or 'none'}."
+            f"{did_you_mean(flow, flows)}"
+        )
     out = Output(settings)
     if settings.json:
         from asyncflow.cli.rows import run_row
