@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
 import pytest
@@ -45,6 +45,7 @@ class Sized(Protocol):
         ((), tuple[int, ...]),
         ({1}, set[int]),
         (None, int | None),
+        ("x", Annotated[str, "a name"]),
         (None, None),
         (Point(1), Point),
         ([Point(1)], list[Point]),
@@ -67,6 +68,7 @@ def test_a_value_of_the_type_is_accepted(value, expected):
     [
         ("3", int),
         (3, str),
+        (3, Annotated[str, "a name"]),
         (1.5, int),
         (["1"], list[int]),
         ({"a": "1"}, dict[str, int]),

@@ -574,6 +574,21 @@ class TestWhereTasksMayBeCalled:
         assert there is run.tasks["whoami"]
         assert there.idempotency_key == f"{run.id}/whoami"
 
+    def test_both_say_where_a_log_line_belongs(self):
+        @task(retry=2)
+        async def where():
+            if current().attempt == 1:
+                raise ValueError
+            return current().log_context()
+
+        @flow(name="etl")
+        async def body():
+            return [current().log_context(), await where()]
+
+        run = play(body)
+        here = {"flow": "etl", "run": run.name}
+        assert run.result() == [here, {**here, "task": "where", "attempt": 2}]
+
     def test_the_time_that_is_left_is_known_inside_an_attempt(self):
         left = []
 

@@ -584,6 +584,19 @@ class TestLoopTeardown:
         assert final(kept[0])["nap"] == "Cancelled"
         assert all(task_run.is_failed() for task_run in kept[0].tasks)
 
+    def test_also_one_whose_asyncio_task_is_cancelled_before_its_first_step(self):
+        async def story():
+            run = await mixed.start()
+            for one in asyncio.all_tasks() - {asyncio.current_task()}:
+                one.cancel()
+            await run.wait()
+            return run
+
+        run = virtually(story())
+        assert run.state.name == "Cancelled"
+        assert run.state.message == "The event loop ended before the run did."
+        assert len(run.tasks) == 0
+
     def test_even_before_anything_has_begun(self):
         kept = []
 
@@ -617,6 +630,28 @@ class TestLoopTeardown:
         if where == "task":
             assert final(kept[0])["leave"] == "Failed"
             assert kept[0].tasks["leave"].state.message == f"{type(error).__name__} left the run."
+
+    def test_sys_exit_in_a_task_ends_the_run_in_order_first(self, caplog):
+        kept = []
+
+        @task
+        async def leave():
+            kept.append(current().run)
+            await asyncio.sleep(0.001)
+            raise SystemExit(3)
+
+        @flow
+        async def f():
+            nap(100)
+            leave()
+
+        with pytest.raises(SystemExit):
+            f.run()
+        run = kept[0]
+        assert (run.state.name, run.state.message) == ("Cancelled", "A task called sys.exit.")
+        assert final(run) == {"nap": "Cancelled", "leave": "Failed"}
+        assert run.events[-1].kind == "run_ended"
+        assert not caplog.records
 
     def test_it_also_comes_out_of_every_later_wait(self):
         @flow

@@ -99,6 +99,23 @@ def test_there_are_never_more_threads_than_the_bound(pool):
     assert ThreadPool().size >= 5
 
 
+def test_no_thread_is_started_beyond_the_bound(pool, gate):
+    @task
+    def hold():
+        gate.wait(5)
+
+    @flow
+    async def f():
+        for _ in range(4):
+            hold()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert pool.threads == 1
+        gate.set()
+
+    assert f.run().state.is_success()
+
+
 def test_the_body_sees_the_context_and_what_it_sets_stays_inside():
     @task
     def look(value):
@@ -173,7 +190,7 @@ def states_of(results):
 
 
 def test_beyond_the_bound_bodies_wait_for_a_thread(pool, gate):
-    @task(timeout=0.25, name="hang")
+    @task(timeout=0.25)
     def hang():
         gate.wait(5)
 
@@ -222,19 +239,21 @@ def test_a_body_that_had_no_thread_yet_is_taken_back(pool, gate):
     assert of_kind(run, "thread_abandoned") == []
 
 
-def test_others_that_end_meanwhile_are_not_reported_as_left_behind(gate):
+def test_others_that_end_meanwhile_are_not_reported_as_left_behind(pool, gate):
+    pool.size = 2
+
     @task(timeout=0.25)
     def hang():
         gate.wait(5)
 
     @task
-    def slow():
-        time.sleep(0.05)
+    def ends_later():
+        until(lambda: pool.abandoned == 1, "the other thread to be left behind")
 
     @flow
     async def f():
         hang()
-        slow()
+        ends_later()
 
     run = f.run()
     assert [event.task for event in run.events if event.kind == "thread_abandoned"] == [1]
