@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any, Self
 
 from asyncflow.engine.record import Record
+from asyncflow.engine.stated import Stated
 from asyncflow.engine.task_runs import TaskRuns
 from asyncflow.errors import TaskFailed, UsageError
 from asyncflow.events import Event, RunHeader
@@ -17,7 +18,7 @@ from asyncflow.states import State
 CANCELLED = "The flow run was cancelled."
 
 
-class RunFace:
+class RunFace(Stated):
     """The part of a flow run that `flow.run()` and `await flow.start()` are used for.
 
     Attributes:
@@ -145,22 +146,6 @@ class RunFace:
         self.cancel_reason = self.cancel_reason or reason or CANCELLED
         if self._main is not None and self._begun:
             self._main.cancel()
-
-    def is_success(self) -> bool:
-        """Whether the run's state counts as success."""
-        return self.state.is_success()
-
-    def is_failed(self) -> bool:
-        """Whether the run's state counts as failure."""
-        return self.state.is_failed()
-
-    def is_final(self) -> bool:
-        """Whether the run has ended."""
-        return self.state.is_final()
-
-    def is_cancelled(self) -> bool:
-        """Whether the run was cancelled."""
-        return self.state.is_cancelled()
 
     def __repr__(self) -> str:
         return f"<flow run {self.name} of {self.flow.name!r} {self.state.name}, {len(self.tasks)} tasks>"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from asyncflow.errors import HandlerFailed, full_text_of
+from asyncflow.guard.plan import TRAVELLERS
 from asyncflow.signals import Signal, sole_signal
 from asyncflow.states import Retrying, State, Success
-
-# Neither an answer nor a failure of the handler: they are meant for the run, or for the whole program.
-_TRAVELLERS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 async def consult(
@@ -49,7 +46,7 @@ async def _ask(handler: Callable[..., Any], *args: Any) -> Any:
     try:
         answer = handler(*args)
         return await answer if inspect.isawaitable(answer) else answer
-    except _TRAVELLERS:
+    except TRAVELLERS:
         raise
     except BaseException as error:
         signal = sole_signal(error)

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
+from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
 from asyncflow.handles import Handle, scope
 from asyncflow.signals import Signal
@@ -23,7 +24,7 @@ BEGUN = -1
 """What `waiting` says once a task run has taken its first step: no edge can be added any more."""
 
 
-class Wired(Handle[Any]):
+class Wired(Stated, Handle[Any]):
     """The part of a task run that its flow's body sees.
 
     Attributes:
@@ -227,18 +228,6 @@ class Wired(Handle[Any]):
             return result
         signal = result if isinstance(result, Signal) else None
         return TaskFailed(f"task {self.name!r} ended {state.name}: {state.message}", state, signal)
-
-    def is_success(self) -> bool:
-        """Whether the state counts as success."""
-        return self.state.is_success()
-
-    def is_failed(self) -> bool:
-        """Whether the state counts as failure."""
-        return self.state.is_failed()
-
-    def is_final(self) -> bool:
-        """Whether the task run has ended."""
-        return self.state.is_final()
 
     def __repr__(self) -> str:
         return f"<task run {self.key} {self.state.name}>"

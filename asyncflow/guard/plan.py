@@ -25,7 +25,7 @@ from asyncflow.ports import AttemptObserver
 from asyncflow.signals import Signal, sole_signal
 
 # Neither the body's answer nor ours to judge: they always reach the caller.
-_TRAVELLERS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
+TRAVELLERS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 class Flight(Alarm):
@@ -116,7 +116,7 @@ class Plan:
             before: what the attempt before it came to.
         """
         overdue = flight is not None and flight.disarm() and isinstance(error, asyncio.CancelledError)
-        if isinstance(error, _TRAVELLERS) and not overdue:
+        if isinstance(error, TRAVELLERS) and not overdue:
             if flight is not None and flight.circuit is not None:
                 flight.circuit.release(flight.permit)
             return None
