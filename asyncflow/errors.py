@@ -101,6 +101,22 @@ class StoreError(AsyncflowError):
     """The store can't be opened, read or written; the text names the file and the way out."""
 
 
+class Stuck(AsyncflowError):
+    """A simulated world can't go on: nothing can run, time stands still, or it went on for too long.
+
+    Attributes:
+        kind: `deadlock`, `livelock` or `overtime`.
+    """
+
+    def __init__(self, message: str, kind: str = "deadlock") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Escaped(AsyncflowError):
+    """Code in a simulated world touched something that is not simulated; the text says where and what else to do."""
+
+
 class ScenarioInvalid(UsageError):
     """A scenario file does not say something that can be run: `file:line: path: reason`."""
 
