@@ -114,7 +114,7 @@ class Stuck(AsyncflowError):
 
 
 class Escaped(AsyncflowError):
-    """Something that is not simulated was touched in a simulated world; the text says where and the way out."""
+    """Something real was touched in a simulated world; the text says what, where, and the way out."""
 
 
 class ScenarioInvalid(UsageError):

@@ -158,8 +158,8 @@ class FlowRun(RunFace):
         """Take a key for a call: two calls with one would share an idempotency key."""
         if (name, key) in self._keys:
             raise UsageError(
-                f"task {name!r} was called twice with key={key!r} in flow run {self.name!r}; give each call a "
-                "key of its own with with_options(key=...)"
+                f"task {name!r} was called twice with key={key!r} in flow run {self.name!r}; give each "
+                "call a key of its own with with_options(key=...)"
             )
         self._keys.add((name, key))
 
