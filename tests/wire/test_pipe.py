@@ -270,22 +270,24 @@ PLACES = st.integers(0, 130)
 SPANS = st.one_of(
     st.just({}), st.tuples(TIMES, st.floats(1, 50)).map(lambda t: {"start": t[0], "end": t[0] + t[1]})
 )
+
+
+def limited(rule, *values):
+    """Rules of that class, some of which act only for a time."""
+    return st.builds(lambda span, *drawn: rule(*drawn, **span), SPANS, *values)
+
+
 DELAYS = st.one_of(
-    st.builds(
-        lambda s, j, at, span: Latency(s, j, at, **span), st.floats(0, 5), st.floats(0, 3), PLACES, SPANS
-    ),
-    st.builds(lambda rate, at, span: Bandwidth(rate, at, **span), st.floats(1, 1000), PLACES, SPANS),
-    st.builds(
-        lambda n, gap, at, span: Slice(n, gap, at, **span), st.integers(1, 50), st.floats(0, 5), PLACES, SPANS
-    ),
-    st.builds(lambda at, s, span: Stall(at, s, **span), PLACES, st.floats(0, 20), SPANS),
+    limited(Latency, st.floats(0, 5), st.floats(0, 3), PLACES),
+    limited(Bandwidth, st.floats(1, 1000), PLACES),
+    limited(Slice, st.integers(1, 50), st.floats(0, 5), PLACES),
+    limited(Stall, PLACES, st.floats(0, 20)),
     st.builds(lambda start, long: Outage(start, start + long), TIMES, st.floats(0.1, 50)),
-    st.builds(lambda up, down, start: Flap(up, down, start), st.floats(0.5, 9), st.floats(0.5, 9), TIMES),
+    st.builds(Flap, st.floats(0.5, 9), st.floats(0.5, 9), TIMES),
 )
-CORRUPTS = st.builds(
-    lambda at, n, mask: Corrupt(at, n, mask), PLACES, st.integers(1, 40), st.integers(1, 255)
-)
+CORRUPTS = st.builds(Corrupt, PLACES, st.integers(1, 40), st.integers(1, 255))
 CUTS = st.builds(Cut, PLACES, st.sampled_from(["reset", "eof", "half-close", "blackhole"]))
+RULES = st.one_of(DELAYS, CORRUPTS, CUTS)
 SENDINGS = st.lists(st.tuples(st.floats(0, 9), BYTES), max_size=5)
 
 
@@ -305,7 +307,7 @@ def test_without_cuts_and_corruption_every_byte_arrives_in_order(rules, sendings
     assert wire.steps[-1].kind == "half-close"
 
 
-@given(st.lists(st.one_of(DELAYS, CORRUPTS, CUTS), max_size=6), SENDINGS)
+@given(st.lists(RULES, max_size=6), SENDINGS)
 def test_times_never_decrease_and_lie_after_the_sending(rules, sendings):
     wire = played(Wire(*rules), sendings)
     times = [step.when for step in wire.steps]
@@ -316,7 +318,7 @@ def test_times_never_decrease_and_lie_after_the_sending(rules, sendings):
         assert all(now <= step.when < inf for step in pipe.push(now, data))
 
 
-@given(st.lists(st.one_of(CORRUPTS, CUTS, DELAYS), max_size=6), BYTES, st.data())
+@given(st.lists(RULES, max_size=6), BYTES, st.data())
 def test_the_sender_s_pieces_change_neither_bytes_nor_strikes(rules, data, draw):
     rules = [rule for rule in rules if not isinstance(rule, Outage | Flap)]  # they strike by time
     edges = sorted(draw.draw(st.lists(st.integers(0, len(data)), max_size=8)))
@@ -378,16 +380,14 @@ AFAR = st.sampled_from(
 )
 
 
-@given(
-    st.lists(AFAR, min_size=1, max_size=4), st.lists(st.one_of(DELAYS, CORRUPTS, CUTS), max_size=3), SENDINGS
-)
+@given(st.lists(AFAR, min_size=1, max_size=4), st.lists(RULES, max_size=3), SENDINGS)
 def test_a_rule_that_does_not_apply_changes_nothing_at_all(afar, rules, sendings):
     without, with_them = played(Wire(*rules), sendings), played(Wire(*afar, *rules), sendings)
     assert with_them.steps == without.steps
     assert with_them.strikes == without.strikes
 
 
-@given(st.lists(st.one_of(DELAYS, CORRUPTS, CUTS), max_size=6), SENDINGS, st.integers(0, 99))
+@given(st.lists(RULES, max_size=6), SENDINGS, st.integers(0, 99))
 def test_the_same_seed_gives_the_same_steps(rules, sendings, seed):
     first, second = (played(Wire(*rules, seed=seed), sendings) for _ in range(2))
     assert (first.steps, first.strikes) == (second.steps, second.strikes)

@@ -119,7 +119,7 @@ def test_a_fault_that_is_not_due_draws_nothing():
     "options", [{"do": "refuse", "probability": 0.5}, {"do": "latency", "seconds": 1, "jitter": 1}]
 )
 def test_what_is_drawn_needs_chance(options):
-    with pytest.raises(UsageError, match="f: .*`chance`"):
+    with pytest.raises(UsageError, match=r"f: .*`chance`"):
         WirePlan([WireFault(id="f", host=HOST, **options)])
 
 
