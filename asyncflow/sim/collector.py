@@ -25,8 +25,8 @@ class Collector:
     def in_charge(self) -> Iterator[None]:
         """Let nobody else collect inside the `with` block, and leave no garbage of the world behind.
 
-        What was there before is put aside, so that a collection costs what the world is worth, and so that the
-        finalizers of other people's garbage stay out of the world.
+        What was there before is put aside: a collection then costs what the world is worth, and finalizers of
+        other people's garbage stay out of the world.
         """
         gc.collect(1)
         was_on, put_aside = gc.isenabled(), not gc.get_freeze_count()

@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 from asyncflow.errors import Crashed
 
 _GRAVES: list[Any] = []
-"""The worlds that crashed in this process. One takes some hundred kB: campaigns of crashes want worker processes."""
+"""The worlds that crashed in this process, some hundred kB each: many crashes want worker processes."""
 
 
 class Death(asyncio.Handle):
-    """The callback that ends a process: what an ordinary one raises, `Handle._run` hands to the exception handler.
+    """The callback that ends a process; what an ordinary one raises, `Handle._run` would report and forget.
 
     Args:
         why: what killed it.
@@ -31,9 +31,9 @@ class Death(asyncio.Handle):
 def bury(world: Any, tasks: list[asyncio.Task[Any]], traceback: TracebackType | None) -> None:
     """Keep everything that a dead process left, so that no `finally` block of it ever runs.
 
-    A coroutine that nobody holds is closed, and closing it runs its clean-up against files and connections that
-    are still there; a process that is killed does nothing of the kind. To be called where the crash is caught:
-    its traceback holds frames that hold coroutines.
+    A coroutine that nobody holds is closed, and closing it runs its clean-up against files that are still
+    there; a process that is killed does nothing of the kind. To be called where the crash is caught, while
+    its traceback still holds the frames that hold the coroutines.
 
     Args:
         world: the loop of the process, and whatever else has to stay.

@@ -63,8 +63,8 @@ def _run_until_ended(loop: SimLoop, tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 def _will_not_end(tasks: Sequence[asyncio.Task[Any]]) -> Stuck:
     sentence = (
-        "the program is over, but not everything in it ends when it is cancelled: let CancelledError through, "
-        "and wait in clean-up code only for what comes"
+        "the program is over, but not everything in it ends when it is cancelled; let CancelledError "
+        "through, and let clean-up code wait only for what comes:"
     )
     return stuck("overtime", sentence, tasks)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from asyncflow.sim.escapes import Escapes
+from asyncflow.sim.private import StockLoop
 
 _STREAMS = "use asyncio.open_connection and asyncio.start_server, or the loop's create_connection"
 _PROCESSES = "call a function that stands in for the program, or run this flow in the real world"
@@ -31,7 +31,7 @@ def _refused_when_awaited(what: str, way_out: str) -> Callable[..., Any]:
     return method
 
 
-class Fenced(asyncio.BaseEventLoop):
+class Fenced(StockLoop):
     """The methods of a loop that reach outside the world.
 
     Attributes:
@@ -68,16 +68,18 @@ class Fenced(asyncio.BaseEventLoop):
     connect_write_pipe: Any = _refused_when_awaited("a pipe of the operating system", _PIPES)
 
     def remove_reader(self, _fd: Any) -> bool:
-        return False  # nothing was added; cleaning up is no escape
+        """Return that no descriptor was watched; cleaning up is no escape."""
+        return False
 
     def remove_writer(self, _fd: Any) -> bool:
+        """Return the same."""
         return False
 
     async def sendfile(self, *_args: Any, **_options: Any) -> int:
-        # The answer of any loop that can't: callers, aiohttp among them, then read the file and write it.
+        """Answer as a loop does that can't; callers, aiohttp among them, then read the file and write it."""
         raise NotImplementedError("a simulated transport has no sendfile; read the file and write it")
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
         """Accept a handler that is never called: no signal is sent in a simulated world.
 
         Programs install handlers for the end of their process, which is no reason to refuse them.

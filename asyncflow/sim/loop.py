@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import logging
-from collections import deque
+from asyncio import Handle
 from collections.abc import Callable
 from itertools import count
 from math import inf, isnan
 from typing import Any
 
-from asyncflow.sim import private as _private  # noqa: F401  # looks whether asyncio is as we know it
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.collector import Collector
 from asyncflow.sim.crash import Death
@@ -20,6 +18,7 @@ from asyncflow.sim.fences import Fenced
 from asyncflow.sim.limits import Limits
 from asyncflow.sim.network import Network
 from asyncflow.sim.patience import Patience
+from asyncflow.sim.private import Timer
 from asyncflow.sim.tasks import Numbering
 from asyncflow.sim.threads import Threads
 from asyncflow.sim.trace import Trace
@@ -50,10 +49,6 @@ class SimLoop(Numbering, Fenced):
         collector: collects garbage while the loop runs.
     """
 
-    _ready: deque[asyncio.Handle]
-    _stopping: bool
-    _debug: bool
-
     def __init__(
         self,
         clock: Clock,
@@ -73,7 +68,7 @@ class SimLoop(Numbering, Fenced):
         self._network = network
         self._threads = threads
         # A number beside each deadline: timers of one instant fire in the order in which they were set.
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, Timer]] = []
         self._timer_numbers = count()
         self._cancelled_timers = 0
         self._collect_at = _COLLECT_EVERY
@@ -85,23 +80,29 @@ class SimLoop(Numbering, Fenced):
     # ------------------------------------------------------------------ time
 
     def time(self) -> float:
+        """Return the virtual seconds since the beginning of the world."""
         return self._clock.now
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
-    ) -> asyncio.TimerHandle:
+    ) -> Timer:
+        """Call a function at a virtual instant, after those that were to be called then before it.
+
+        Raises:
+            ValueError: when the instant is NaN, which would never come.
+        """
         if isnan(when):
-            raise ValueError("a timer can't be set to NaN; give it a number of seconds")
+            raise ValueError("when=nan is no time; give a number of seconds")
         self._check_closed()
         if self._debug:
             self._check_thread()
             self._check_callback(callback, "call_at")
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = Timer(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._timer_numbers), timer))
         timer._scheduled = True
         return timer
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+    def _timer_handle_cancelled(self, handle: Timer) -> None:
         if not handle._scheduled:
             return
         self._cancelled_timers += 1
@@ -116,15 +117,16 @@ class SimLoop(Numbering, Fenced):
         """Take turns until somebody stops the loop; the caller's own `while` would only cost time.
 
         A turn calls what is ready when it begins. What is due joins between two turns, so that nothing which
-        keeps itself ready can hold timers off. A deadline is compared as it is, without the stock loop's
-        resolution: a timer that fires early and sets itself anew would do so for ever, and one that is smaller
-        than the spacing of floats would never fire.
+        keeps itself ready can hold timers off. Deadlines are compared as they are, without the stock loop's
+        resolution: a timer that fires early by it and sets itself anew would do so for ever, and where it is
+        smaller than the spacing of floats, no timer would be due at all.
         """
         clock, ready, timers = self._clock, self._ready, self._timers
         take = ready.popleft
+        handle: Handle | None
         while True:
             if not ready and not self._stopping:
-                handle: asyncio.Handle | None = None  # what it holds must not outlive the instant
+                handle = None  # what the last one holds must not outlive its instant
                 self._jump()
             if timers and timers[0][0] <= clock.now:
                 self._wake()
@@ -172,7 +174,7 @@ class SimLoop(Numbering, Fenced):
             if handle._cancelled:
                 continue
             began = self._clock.now
-            self._current_handle = handle
+            self._current_handle: Handle | None = handle
             try:
                 handle._run()
             finally:
@@ -221,30 +223,36 @@ class SimLoop(Numbering, Fenced):
         self.allow(limits)
 
     def close(self) -> None:
+        """Close the loop and forget its timers."""
         super().close()
         self._timers.clear()
 
     # ------------------------------------------------------------------ the rest of the world
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, _executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        """Run a function as the world's threads do, whatever executor is asked for."""
         self._check_closed()
         return self._threads.submit(self, func, *args)
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the loop's own signature
-        return
+    async def shutdown_default_executor(self, *_limit: float | None) -> None:
+        """Do nothing: there is no executor."""
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        """Ask the network."""
         return await self._network.getaddrinfo(host, port, **options)
 
     async def sock_connect(self, sock: Any, address: Any) -> None:
+        """Ask the network."""
         await self._network.sock_connect(sock, address)
 
     async def create_connection(
         self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
     ) -> Any:
+        """Ask the network."""
         return await self._network.create_connection(protocol_factory, host, port, **options)
 
     async def create_server(
         self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
     ) -> Any:
+        """Ask the network."""
         return await self._network.create_server(protocol_factory, host, port, **options)

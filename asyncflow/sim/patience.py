@@ -66,15 +66,15 @@ class Patience:
         elif steps - self._still_since >= self._limits.standstill:
             self._give_up(
                 "livelock",
-                f"the clock stands at {now:,.6f} s, and {self._limits.standstill:,} callbacks in a row did not "
-                "move it; wait for something, or sleep. What ran last, the latest first:",
+                f"the clock stands at {now:,.6f} s, and {self._limits.standstill:,} callbacks in a row have "
+                "not moved it; wait for something, or sleep. What ran last, the latest first:",
                 self._watch(),
             )
         if steps >= self._last_step:
             self._give_up(
                 "overtime",
-                f"at {now:,.6f} s the limit of {self._limits.steps:,} steps is used up; let the program end, or "
-                "give the simulation more steps. What ran last, the latest first:",
+                f"at {now:,.6f} s the limit of {self._limits.steps:,} steps is used up; let the program end, "
+                "or give the simulation more steps. What ran last, the latest first:",
                 self._watch(),
             )
         self._set_next_look()
@@ -99,8 +99,8 @@ class Patience:
             self._give_up(
                 "overtime",
                 f"at {self._clock.now:,.6f} s the next timer is set to {when:,.6f} s, beyond the limit of "
-                f"{self._deadline:,.6f} s of virtual time; let the program end, or give the simulation a longer "
-                "limit:",
+                f"{self._deadline:,.6f} s of virtual time; let the program end, or give the simulation a "
+                "longer limit:",
             )
         self._clock.now = when
 

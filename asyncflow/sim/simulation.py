@@ -70,18 +70,19 @@ class Simulation:
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run a program to its end in this world and return its value.
 
-        What it leaves behind is cancelled, as by `asyncio.run`, but has an hour of virtual time for that and no more.
+        What it leaves behind is cancelled, as by `asyncio.run`, but has no more than an hour of virtual time
+        for its clean-up.
 
         Args:
             main: a coroutine: `main()`, not `main`.
 
         Raises:
-            Stuck: when nothing can run any more, time stands still, a limit is reached, or the program does not
+            Stuck: when nothing can run any more, time stands still, a limit is reached, or something does not
                 end when it is cancelled.
             Escaped: when something was touched that is not simulated, whatever became of the program.
-            Crashed: when the program was killed with `loop.crash`.
-            UsageError: when `main` is no coroutine, this simulation was used before, another one is running, or
-                an event loop is.
+            Crashed: when the program was killed with `crash`.
+            UsageError: when `main` is no coroutine, this simulation was used before, or another one or any
+                event loop is running.
         """
         with (
             self._alone(main),
@@ -133,7 +134,7 @@ class Simulation:
         return value
 
     def _close_after(self, error: BaseException, loop: SimLoop) -> None:
-        """Close a world that failed; what goes wrong meanwhile may add to the error, but not take its place."""
+        """Close a world that failed; what goes wrong meanwhile adds to the error and does not replace it."""
         if isinstance(error, Stuck):
             self.trace.emit("process.stuck", error.kind)
         report = None
@@ -153,7 +154,10 @@ class Simulation:
         if problem is None and asyncio._get_running_loop() is not None:
             problem = "a simulated world has its own event loop; run it from code that is in none"
         if problem is None and not _in_use.acquire(blocking=False):
-            problem = "another simulated world is running in this process; run one after the other, or in processes of their own"
+            problem = (
+                "another simulated world is running in this process; run them one after the other, or each "
+                "in a process of its own"
+            )
         if problem is not None:
             if asyncio.iscoroutine(main):
                 main.close()
@@ -178,10 +182,10 @@ def run(main: Coroutine[Any, Any, T], *, seed: int = 0, limit: float = YEAR) -> 
         what the coroutine returns.
 
     Raises:
-        Stuck: when nothing can run any more, time stands still, the limit is reached, or the program does not end
-            when it is cancelled.
+        Stuck: when nothing can run any more, time stands still, the limit is reached, or something does not
+            end when it is cancelled.
         Escaped: when something was touched that is not simulated, whatever became of the program.
-        UsageError: when `main` is no coroutine, another simulated world is running, or an event loop is.
+        UsageError: when `main` is no coroutine, or another simulated world or any event loop is running.
     """
     if problem := _what_is_wrong_with(main):
         raise UsageError(problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from types import CoroutineType, FrameType
 from typing import Any
 
@@ -23,7 +23,7 @@ def stuck(kind: str, sentence: str, tasks: Iterable[asyncio.Task[Any]], recent: 
         kind: `deadlock`, `livelock` or `overtime`.
         sentence: what is the matter, and what to do about it.
         tasks: the unfinished ones, in the order in which they were made.
-        recent: tasks and functions that ran last, the latest first; they are named instead when there are any.
+        recent: tasks and functions that ran last, the latest first; if there are any, they are named instead.
     """
     named = [(name_of(one), whereabouts(one)) for one in recent or tasks]
     lines = [f"  {name}: {where}" for name, where in named[:MOST_NAMED]]
@@ -70,14 +70,14 @@ def _awaited_task(last: Any) -> str:
     return "" if task is None else f", waits for {task.get_name()}"
 
 
-def _function(runner: Any) -> Callable[..., Any]:
+def _function(runner: Any) -> Any:
     """Return what the loop would call in the end."""
     while hasattr(runner, "func"):
         runner = runner.func
     return getattr(runner, "__func__", runner)
 
 
-def _written_at(function: Callable[..., Any]) -> str:
+def _written_at(function: Any) -> str:
     code = getattr(function, "__code__", None)
     if code is None:
         return "written in C"

@@ -1,17 +1,18 @@
 """Tasks and futures of a simulated world: sets of them iterate in the order in which they were made.
 
-The ordinary hash is an address. `TaskGroup`, `asyncio.wait` and `as_completed` keep sets, so the order in which
-they cancel and answer would differ from run to run.
+The ordinary hash is an address. `TaskGroup`, `asyncio.wait` and `as_completed` keep sets, so the order in
+which they cancel and answer would differ from run to run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from asyncflow.sim.private import StockLoop
 
 _MADE_UP_NAME = re.compile(r"Task-\d+|None")
 """What asyncio calls a task that nobody named; 3.13.0 says None where a task factory made it."""
@@ -43,14 +44,12 @@ class SimFuture(asyncio.Future[Any]):
         return self._number
 
 
-class Numbering(asyncio.BaseEventLoop):
+class Numbering(StockLoop):
     """The part of a loop that makes tasks and futures, and knows them in order.
 
     Tasks of a user's own factory keep the class that it gives them, and with it a hash that is an address;
     asyncio's eager factory (3.12 and newer) makes numbered ones.
     """
-
-    _task_factory: Callable[..., Any] | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,12 +59,14 @@ class Numbering(asyncio.BaseEventLoop):
         self._asyncgens = InOrder()
 
     def create_future(self) -> SimFuture:
+        """Return a new future of this loop."""
         future = SimFuture(loop=self)
         future._number = next(self._numbers)
         return future
 
     def create_task(self, coro: Any, *, name: object = None, **options: Any) -> Any:
-        self._check_closed()  # type: ignore[attr-defined]
+        """Start a task, named `Task-N` for its N in this loop unless it has a name."""
+        self._check_closed()
         factory = self._task_factory
         if factory is not None:
             if factory is not getattr(asyncio, "eager_task_factory", None):
@@ -77,7 +78,7 @@ class Numbering(asyncio.BaseEventLoop):
 
     def _create_strange_task(self, coro: Any, name: object, options: dict[str, Any]) -> Any:
         number, made_up = next(self._numbers), f"Task-{next(self._task_numbers)}"
-        task = super().create_task(coro, name=name, **options)  # type: ignore[arg-type]
+        task = super().create_task(coro, name=name, **options)
         self._strangers[task] = number
         if name is None and isinstance(task, asyncio.Task) and _MADE_UP_NAME.fullmatch(task.get_name()):
             task.set_name(made_up)
@@ -94,7 +95,7 @@ class Numbering(asyncio.BaseEventLoop):
 
 
 class InOrder(WeakKeyDictionary[Any, None]):
-    """A weak set that iterates in the order in which things were added, in place of asyncio's set of generators."""
+    """A weak set that iterates in the order in which things were added, for asyncio's set of generators."""
 
     def add(self, item: Any) -> None:
         """Add an item at the end."""
