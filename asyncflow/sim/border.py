@@ -1,4 +1,4 @@
-"""Fences around what is not simulated: real sockets, processes and threads are refused at the call.
+"""The border of the simulated world: real sockets, processes and threads are refused at the call.
 
 The interpreter reports such calls to audit hooks. A hook can't be taken out again, so there is one for the
 process, put in when the first simulation begins; with none going on it does one look-up in an empty table.
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from threading import Thread
 from typing import Any
 
@@ -60,29 +60,32 @@ _is_installed = False
 
 
 @contextmanager
-def guarded(
-    escapes: Escapes, threads: Threads, progress: Callable[[], object], *, bound: float | None = 10.0
-) -> Iterator[None]:
+def guarded(escapes: Escapes, threads: Threads, progress: Callable[[], object]) -> Iterator[None]:
     """Refuse what is not simulated inside the `with` block, and watch over a loop that is blocked.
 
     Enter it in the loop's thread, inside of `patched` and outside of the runner of the loop.
 
     Args:
         escapes: refuses, and remembers.
-        threads: where the loop's thread waits for bodies, which have a bound of their own.
+        threads: where the loop's thread waits for bodies; their bound is the one for the loop, too.
         progress: returns something else after each callback of the loop; called in another thread.
-        bound: real seconds without progress after which the loop counts as blocked; None waits for ever.
 
     Raises:
         Escaped: when code that blocked the loop has been interrupted.
     """
     _install()
     with _standing(escapes), swapped(_STAND_INS):
-        if bound is None:
+        if threads.bound is None:
             yield
             return
-        with watchdog.watching(escapes, lambda: object() if threads.busy else progress(), bound=bound):
+        # While the loop's thread waits for a body it is not blocked: the threads see to that themselves.
+        marks = partial(_mark, threads, progress)
+        with watchdog.watching(escapes, marks, bound=threads.bound):
             yield
+
+
+def _mark(threads: Threads, progress: Callable[[], object]) -> object:
+    return object() if threads.busy else progress()
 
 
 def _install() -> None:

@@ -7,8 +7,11 @@ from types import FrameType
 from typing import NoReturn
 
 from asyncflow.errors import Escaped
-from asyncflow.sim.places import place_of
+from asyncflow.sim.places import users_place
 from asyncflow.sim.trace import Trace
+
+_LOOP = "_run_once"
+"""The loop's frame: what is outside of it started the simulation, and did nothing in it."""
 
 _MOST = 100
 """How many are kept; a body that is retried for virtual years may touch the same thing each time."""
@@ -49,8 +52,18 @@ class Escapes:
             way_out: what to do instead.
             frame: the innermost frame of what touched it.
         """
-        error = Escaped(f"{what} is not simulated ({place_of(frame)}); {way_out}")
+        place = users_place(reversed(_frames(frame))) or "an unknown place"
+        error = Escaped(f"{what} is not simulated ({place}); {way_out}")
         if len(self.found) < _MOST:
             self.found.append(error)
             self._trace.emit("escape", what)
         return error
+
+
+def _frames(frame: FrameType | None) -> list[FrameType]:
+    """Return the frames inside the loop's, from the innermost."""
+    found: list[FrameType] = []
+    while frame is not None and frame.f_code.co_name != _LOOP:
+        found.append(frame)
+        frame = frame.f_back
+    return found

@@ -75,7 +75,7 @@ class Threads:
         context = contextvars.copy_context()
         outcome, ends = self._played(fn, lambda: context.run(fn, *args, **kwargs))
         end = loop.create_future()
-        timer = self._call_at(loop, ends, _set, end)
+        timer = loop.call_at(ends, _set, end)
         try:
             await end
         except asyncio.CancelledError:
@@ -105,7 +105,7 @@ class Threads:
         def begin() -> None:
             if not future.cancelled():
                 outcome, ends = self._played(func, lambda: contextvars.Context().run(call))
-                self._call_at(loop, ends, _deliver, future, outcome)
+                loop.call_at(ends, _deliver, future, outcome)
 
         loop.call_soon(begin)
         return future
@@ -153,14 +153,6 @@ class Threads:
 
         self.abandoned += 1
         loop.call_at(ends, over)
-
-    def _call_at(
-        self, loop: asyncio.AbstractEventLoop, when: float, callback: Callable[..., None], *args: Any
-    ) -> asyncio.Handle:
-        # Timers of one instant are in no certain order, what is ready is.
-        if when <= self._clock.now:
-            return loop.call_soon(callback, *args)
-        return loop.call_at(when, callback, *args)
 
 
 def _set(end: asyncio.Future[None]) -> None:

@@ -12,6 +12,7 @@ import sys
 import threading
 from _thread import allocate_lock
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from asyncflow.sim import inside
@@ -56,7 +57,8 @@ class Worker:
             inside.dismiss(self._ident)
             if not done:
                 self.lost = True
-                self._go.release()
+                with suppress(RuntimeError):  # the thread has not even begun
+                    self._go.release()
         return done
 
     def frame(self) -> FrameType | None:

@@ -18,7 +18,7 @@ import pytest
 
 from asyncflow import ambient
 from asyncflow.errors import UsageError
-from asyncflow.sim import chance, clocks, entropy
+from asyncflow.sim import Simulation, chance, clocks, entropy
 from asyncflow.sim.clock import EPOCH
 from tests.sim.kit import play
 
@@ -186,8 +186,9 @@ def test_aiohttp_follows():
     assert connector.monotonic is time.monotonic
 
 
-def test_a_module_that_is_imported_meanwhile_follows_and_has_the_real_functions_afterwards(tmp_path, monkeypatch):
-    (tmp_path / "latecomer.py").write_text("import time\nfrom time import monotonic, time as wall\nfrom os import urandom\n")
+def test_a_module_that_is_imported_meanwhile_follows_and_then_has_the_real_functions(tmp_path, monkeypatch):
+    text = "import time\nfrom time import monotonic, time as wall\nfrom os import urandom\n"
+    (tmp_path / "latecomer.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
 
     async def main():
@@ -287,8 +288,12 @@ def test_entering_that_fails_half_way_puts_everything_back(broken, monkeypatch):
         raise ZeroDivisionError
 
     monkeypatch.setattr(f"asyncflow.sim.entropy.{broken}", fails)
-    with pytest.raises(ZeroDivisionError):
-        play(nothing)
+    simulation = Simulation()
+    with (
+        pytest.raises(ZeroDivisionError),
+        entropy.patched(simulation.clock, simulation.world, simulation.threads),
+    ):
+        pass
     monkeypatch.undo()
     after = everything()
     assert same(before[0], after[0])
@@ -311,16 +316,22 @@ def test_what_was_replaced_by_others_before_is_found_again_afterwards(monkeypatc
 
 
 def test_there_is_one_simulated_world_at_a_time():
-    async def inner():
-        pass
+    other = Simulation()
+
+    def entered():
+        with entropy.patched(other.clock, other.world, other.threads):
+            pass
 
     async def main():
         with pytest.raises(UsageError, match="one simulated world at a time"):
-            play(inner)
+            entered()
+        with pytest.raises(UsageError, match="one simulated world at a time"):
+            await asyncio.to_thread(entered)
         await asyncio.sleep(1)
         return time.monotonic()
 
     assert play(main) == 1
+    entered()
 
 
 # ------------------------------------------------------------------ the others
