@@ -87,13 +87,12 @@ def test_def_tasks_of_a_flow_run_in_it():
         return time.time()
 
     @flow
-    def f():
-        wait(), wait()
+    async def f():
+        both = wait(), wait()
+        return [await one for one in both]
 
     async def main():
-        done = await f.start()
-        await done.wait()
-        return [one.result() for one in done.tasks], time.time()
+        return await (await f.start()), time.time()
 
     assert play(main) == ([EPOCH + 60] * 2, EPOCH + 60)
 

@@ -1,4 +1,4 @@
-"""What really blocks. Real waits of a tenth of a second."""
+"""What really blocks. Real waits of a tenth of a second and less than one."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def test_code_that_blocks_the_loop_is_interrupted_and_named(main):
 
 def test_code_that_goes_on_is_left_alone():
     async def main():
-        for _ in range(30):
-            threading.Event().wait(SHORT / 5)
+        for _ in range(15):
+            threading.Event().wait(0.04)
             await asyncio.sleep(0)
 
-    play(main, bound=SHORT)
+    play(main, bound=0.4)
 
 
 def test_a_body_that_takes_long_is_none_that_blocks_the_loop():
