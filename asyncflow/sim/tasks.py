@@ -27,6 +27,8 @@ class SimTask(asyncio.Task[Any]):
         options: those of `asyncio.Task`.
     """
 
+    __slots__ = ("_number",)
+
     def __init__(self, coro: Any, number: int, **options: Any) -> None:
         self._number = number  # first: asyncio puts the task into a set before it is complete
         super().__init__(coro, **options)
@@ -37,6 +39,8 @@ class SimTask(asyncio.Task[Any]):
 
 class SimFuture(asyncio.Future[Any]):
     """A future with a number, which the loop sets as soon as it is made."""
+
+    __slots__ = ("_number",)
 
     _number: int
 
