@@ -1,7 +1,7 @@
 """How a replica's answers look: records as one JSON list or a line each, and what tells a client the end.
 
-A declared length says where a body ends, or its last chunk, or nothing but the end of the connection. The last
-way can't tell a whole body from a cut one: clients report what arrived as complete.
+A declared length says where a body ends, or its last chunk, or nothing but the end of the connection. The
+last way can't tell a whole body from a cut one: clients report what arrived as complete.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Replica:
         host: the address to listen on.
         port: the port to listen on; 0 lets the system choose one.
         on_fault: called at each strike with the fault and the request's number, as the fault counts them.
-        framing: what tells a client where an answer ends: `length`, `chunked`, or `eof`, the connection's end.
+        framing: what tells a client where an answer ends: `length`, `chunked`, or `eof`, its connection.
         shape: how lists of records look: `json`, or `ndjson` for a record on each line.
 
     Attributes:
