@@ -44,7 +44,6 @@ LATER: Mapping[type, tuple[str, ...]] = {
 """The keys that are not built, by the table that they stand in; a table has those of its base class too."""
 
 LATER_WORDS: Mapping[tuple[type, str], tuple[str, ...]] = {
-    (tables.Scenario, "world"): ("simulated",),
     (tables.TaskAt, "when"): ("inside", "commit", "timeout"),
     (tables.Fault, "signal"): ("PAUSE", "LOOP"),
     (tables.RetryOptions, "jitter"): ("decorrelated",),
