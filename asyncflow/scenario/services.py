@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from asyncflow.engine import FlowRun, TaskRun
 from asyncflow.handles import scope
 from asyncflow.net.http_faults import HttpFault
-from asyncflow.net.redirect import Redirect
 from asyncflow.net.replica import Replica
 from asyncflow.scenario.format import Scenario, Service
 from asyncflow.scenario.resolve import http_fault_ids, http_faults
@@ -24,12 +24,10 @@ class Services:
         with_faults: whether they misbehave.
 
     Attributes:
-        redirect: makes the event loop on which the services' names lead to the replicas.
         strikes: how often each fault struck, by its id.
     """
 
     def __init__(self, scenario: Scenario, seed: int, *, with_faults: bool) -> None:
-        self.redirect = Redirect(on_connect=self._connected)
         self.strikes: Counter[str] = Counter()
         self._scenario = scenario
         self._folder = Path(scenario.source.file).resolve().parent
@@ -37,15 +35,19 @@ class Services:
         self._with_faults = with_faults
         self._callers: dict[int, object] = {}
 
-    async def start(self, stack: AsyncExitStack) -> None:
+    async def start(self, stack: AsyncExitStack, publish: Callable[[str, int], None]) -> None:
         """Start the replicas, until the stack is closed, and lead the services' names to them.
+
+        Args:
+            stack: stops them.
+            publish: leads a host name to a port of this machine.
 
         Raises:
             UsageError: when a service's file can't be used, or its name can't be redirected.
         """
         for host, service in self._scenario.services.items():
             replica = await stack.enter_async_context(self._replica(host, service))
-            self.redirect.map(host, replica.port)
+            publish(host, replica.port)
 
     def _replica(self, host: str, service: Service) -> Replica:
         faults = [HttpFault(**keywords) for keywords in http_faults(self._scenario, host)]
@@ -65,7 +67,7 @@ class Services:
             on_fault=struck,
         )
 
-    def _connected(self, port: int) -> None:
+    def connected(self, port: int) -> None:
         """Remember whose code opened the connection from a local port."""
         self._callers[port] = scope.get()
 

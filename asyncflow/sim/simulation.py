@@ -63,7 +63,10 @@ class Simulation:
             self.disk.inline(),
             asyncio.Runner(loop_factory=self._new_loop) as runner,
         ):
-            return runner.run(main)
+            try:
+                return runner.run(main)
+            finally:
+                self.trace.close()  # what the runner cancels and closes now is no part of the story
 
     def _new_loop(self) -> SimLoop:
         return SimLoop(self.clock, self.trace, self.network, self.threads)
