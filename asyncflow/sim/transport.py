@@ -172,14 +172,21 @@ class Transport(transports._FlowControlMixin):
         return self._backlog_size
 
     def _flush(self) -> None:
-        """Send what waits in the buffer, as far as the system takes it."""
-        while self._backlog and (room := _WINDOW - self._on_way) > 0:
+        """Send what waits in the buffer, as far as the system takes it; nothing while that is not worth a piece."""
+        room = _WINDOW - self._on_way
+        if room < self._backlog_size and room < _WINDOW // 2:
+            return
+        pieces: list[memoryview] = []
+        while self._backlog and room:
             piece = self._backlog.popleft()
             if len(piece) > room:
                 self._backlog.appendleft(piece[room:])
                 piece = piece[:room]
-            self._backlog_size -= len(piece)
-            self._send(bytes(piece))
+            room -= len(piece)
+            pieces.append(piece)
+        data = b"".join(pieces)
+        self._backlog_size -= len(data)
+        self._send(data)
 
     def _send(self, data: bytes) -> None:
         self._trace.emit("net.send", self._label, self._direction, len(data))
