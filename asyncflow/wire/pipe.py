@@ -23,15 +23,13 @@ from asyncflow.wire.rules import (
     Rule,
     Slice,
     Stall,
+    lifted,
 )
 
 S = TypeVar("S", Latency, Bandwidth, Slice, Stall, Corrupt, Cut)
 
 _TICK = 0.1
 """Seconds between the pieces of a stream whose bandwidth is limited: a slow stream is not a silent one."""
-
-_MOST_OUTAGES = 10_000
-"""So many outages in a row, one beginning when the other ends, are one without end."""
 
 
 class Step(NamedTuple):
@@ -168,6 +166,15 @@ class Pipe:
             return []
         return self._closed(now, self._drawn(now, self.offset), self._first_cut(now, self.offset))
 
+    def die(self, why: str) -> None:
+        """Let nothing come out any more.
+
+        Args:
+            why: what `dead` says from now on.
+        """
+        self.dead = why
+        self.plain = False
+
     # ------------------------------------------------------------------ the way of the bytes
 
     def _passed(self, now: float, data: bytes) -> list[Step]:
@@ -182,7 +189,7 @@ class Pipe:
             self.offset = low
             when = self._arrival(now, high - low, drawn)
             if when == inf:
-                self._die("never")
+                self.die("never")
                 return steps
             steps.append(Step(when, "data", self._corrupted(now, low, data[low - start : high - start])))
         self.offset = stop
@@ -195,13 +202,13 @@ class Pipe:
         """Return what arrives in the place of the next byte: a cut, or the end of the direction."""
         when = self._arrival(now, 0, drawn)
         if when == inf:
-            self._die("never")
+            self.die("never")
             return []
         if cut is None:
-            self._die("end")
+            self.die("end")
             return [Step(when, "half-close")]
         self._strike(cut)
-        self._die(cut.how)
+        self.die(cut.how)
         return [] if cut.how == "blackhole" else [Step(when, cut.how)]
 
     def _arrival(self, now: float, size: int, drawn: Mapping[int, float]) -> float:
@@ -220,7 +227,9 @@ class Pipe:
         if slowest is not None:
             self._strike(slowest)
             when += size / slowest.rate
-        self._last = self._lifted(when)
+        self._last, held = lifted(self._outages, when)
+        for outage in held:
+            self._strike(outage)
         return self._last
 
     def _lateness(self, now: float, at: int, drawn: Mapping[int, float]) -> float:
@@ -230,16 +239,6 @@ class Pipe:
                 self._strike(latency)
                 lateness += latency.seconds + drawn.get(id(latency), 0.0)
         return max(0.0, lateness)
-
-    def _lifted(self, when: float) -> float:
-        """Return when no outage is left that holds back what would arrive at `when`."""
-        for _ in range(_MOST_OUTAGES):
-            holding = next((outage for outage in self._outages if outage.lifts(when) > when), None)
-            if holding is None:
-                return when
-            self._strike(holding)
-            when = holding.lifts(when)
-        return inf  # links that are down in turn for ever let nothing pass
 
     def _corrupted(self, now: float, low: int, piece: bytes) -> bytes:
         high = low + len(piece)
@@ -283,10 +282,6 @@ class Pipe:
     def _strike(self, rule: Rule) -> None:
         if self._unstruck.pop(id(rule), None) is not None and self._on_strike is not None:
             self._on_strike(rule)
-
-    def _die(self, why: str) -> None:
-        self.dead = why
-        self.plain = False
 
     def _settle(self) -> None:
         """Let go of the rules that nothing can meet any more, and see whether bytes only pass from now on."""

@@ -10,6 +10,7 @@ times, is never struck by it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, NoReturn, get_args
@@ -18,6 +19,8 @@ from asyncflow.errors import UsageError
 
 How = Literal["reset", "eof", "half-close", "blackhole"]
 """The ways in which a stream is cut off."""
+
+_MOST_OUTAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +199,21 @@ class Flap:
             return when
         # Rounding must not lead back into the past.
         return max(when, min(self.end, self.start + (turn + 1) * (self.up + self.down)))
+
+
+def lifted(outages: Collection[Outage | Flap], when: float) -> tuple[float, list[Outage | Flap]]:
+    """Return when what would arrive at `when` arrives, and what held it back, in order.
+
+    Outages of which one begins when the other ends are one outage; a long row of them never ends.
+    """
+    held: list[Outage | Flap] = []
+    while len(held) < _MOST_OUTAGES:
+        holding = next((outage for outage in outages if outage.lifts(when) > when), None)
+        if holding is None:
+            return when, held
+        held.append(holding)
+        when = holding.lifts(when)
+    return inf, held
 
 
 Rule = Latency | Bandwidth | Slice | Stall | Corrupt | Cut | Outage | Flap
