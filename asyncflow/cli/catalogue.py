@@ -21,10 +21,10 @@ COMMANDS: Mapping[str, Entry] = {
     "flows": Entry("Operate", "List flows and what their runs came to."),
     "runs": Entry("Operate", "List the newest runs."),
     "visualize": Entry("Operate", "Draw a flow, or a run with the states of its tasks."),
-    "trace": Entry("Tools", "Compare two traces of the simulated world."),
     "replica": Entry("Tools", "Serve a local stand-in for a web service, faults included."),
     "doctor": Entry("Tools", "Check this machine and the store, and say how to mend them."),
     "schema": Entry("Tools", "Print the JSON Schema of scenario files, or of an answer."),
+    "trace": Entry("Tools", "Compare two traces of the simulated world."),
 }
 """Every command by name, in the order of the help; `asyncflow.cli.commands` has a module for each."""
 

@@ -130,7 +130,7 @@ class ReportShape(Shape):
     trace: str | msgspec.UnsetType = msgspec.UNSET
     repeats: int | msgspec.UnsetType = msgspec.UNSET
     traces: int | msgspec.UnsetType = msgspec.UNSET
-    difference: DifferenceShape | None | msgspec.UnsetType = msgspec.UNSET
+    difference: DifferenceShape | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class HeaderDifference(msgspec.Struct, forbid_unknown_fields=True):

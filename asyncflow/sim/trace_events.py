@@ -7,7 +7,7 @@ from asyncflow.sim.trace import Trace
 
 
 class EventLines:
-    """A view that adds a line for each event: its kind, the flow's name, the task run's key, attempt and detail.
+    """A view that adds a line for each event: kind, the flow's name, the task run's key, attempt, detail.
 
     What a header says of the scenario stays out, since the trace of a scenario has it at its top. So do names
     and ids of runs, which another seed draws otherwise: two seeds part where they really do.

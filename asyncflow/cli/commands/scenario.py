@@ -142,8 +142,9 @@ def _told(report: Report, trace: Path | None, keeper: Keeper, out: Output, setti
         tell_checks(report, out)
         tell_trace(report, out)
         tell_verdict(report, out)
-        if report.verdict == "diverged" and other is not None:
-            out.command("Look closer", f"{settings.program} trace diff {quote(str(trace))} {quote(str(other))}")
+        if other is not None:
+            files = f"{quote(str(trace))} {quote(str(other))}"
+            out.command("Look closer", f"{settings.program} trace diff {files}")
         elif not held:
             _look_closer(report.history, label, out, settings)
     return DONE if held else NOT_HELD

@@ -15,16 +15,16 @@ from asyncflow.cli.settings import Settings
 @declare(
     "trace",
     "`scenario --world simulated --trace FILE` writes a trace: a line for everything that happened. The same "
-    "scenario and seed, code, Python and aiohttp give the same lines. `diff` tells first what was not the same, and "
-    "then the first line that differs.",
+    "scenario, seed, code, Python and aiohttp give the same lines. `diff` tells first what was not the same, "
+    "and then the first line that differs.",
     examples=("asyncflow trace diff before.trace after.trace", "asyncflow trace diff a.trace b.trace --json"),
     exits={0: "the same", 2: "not a trace", 3: "they differ", 4: "no such file"},
 )
-@click.argument("word", metavar="diff", type=click.Choice(["diff"]))
+@click.argument("word", metavar="diff", type=click.Choice(["diff"]), expose_value=False)
 @click.argument("left", metavar="A", type=click.Path(path_type=Path))
 @click.argument("right", metavar="B", type=click.Path(path_type=Path))
 @click.pass_obj
-def command(settings: Settings, *, word: str, left: Path, right: Path) -> int:
+def command(settings: Settings, *, left: Path, right: Path) -> int:
     """Compare two traces."""
     from asyncflow.cli.traces import comparison, tell_difference
     from asyncflow.human import plural
