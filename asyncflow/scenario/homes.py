@@ -99,7 +99,7 @@ def _removed(home: Path) -> bool:
 
 
 def _locked(path: Path) -> IO[bytes] | None:
-    """Return a file that is locked until it is closed or the process ends; None when somebody has it locked."""
+    """Return a file that is locked until it is closed or the process ends; None when it is locked already."""
     file = path.open("ab")
     try:
         _lock(file)

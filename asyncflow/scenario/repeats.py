@@ -43,9 +43,8 @@ def repeated(
         if trace.digest() not in seen and not number:
             number, other = played, tuple(trace.lines)
         seen.add(trace.digest())
-    return Repeats(
-        digest, lines, times, len(seen), number, other, first_difference(lines, other) if number else None
-    )
+    difference = first_difference(lines, other) if number else None
+    return Repeats(digest, lines, times, len(seen), number, other, difference)
 
 
 def _once_more(rehearsal: Rehearsal, homes: Homes) -> Trace:

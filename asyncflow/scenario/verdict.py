@@ -15,9 +15,9 @@ from asyncflow.sim.trace_diff import Difference
 
 Word = Literal["held", "violated", "not-reached", "stuck", "diverged", "escaped"]
 """held: every expectation is true and every fault struck. violated: an expectation is false.
-not-reached: a fault that had to strike never did, so the rehearsal shows nothing. Of the simulated world:
-escaped: something was touched that is not simulated. stuck: the run could not go on. diverged: two runs of one
-seed differ. Each of these three says that the rest can't be judged."""
+not-reached: a fault that had to strike never did, so the rehearsal shows nothing. In the simulated
+world there are three more, after which the rest can't be judged. escaped: something was touched that is not
+simulated. stuck: the run could not go on. diverged: two runs of one seed differ."""
 
 _MOST_STORIES = 3
 

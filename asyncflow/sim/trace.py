@@ -3,7 +3,7 @@
 A line is a time, a dotted word and fields, apart by single spaces, in ASCII only:
 
     0.250000 net.connect api.example 443
-    0.250000 event.state_changed quiet-heron fetch 1 {"message":"...","state":"Running"}
+    0.250000 event.state_changed etl fetch 1 {"message":"...","state":"Running"}
 
 `trace_text` has how a field is written, and reads a line back.
 """

@@ -20,7 +20,7 @@ _decode = json.JSONDecoder(strict=False).raw_decode
 
 
 class Scrubber:
-    """Takes out of a text what the next run would not repeat: addresses in memory, and paths that were named."""
+    """Takes out of a text what the next run would not repeat: addresses in memory, and named paths."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
