@@ -156,7 +156,7 @@ class WirePlan:
     def _strike(self, fault: WireFault, where: dict[str, Any]) -> None:
         self._fired[fault.id] += 1
         if self._on_strike is not None:
-            self._on_strike(fault, where)
+            self._on_strike(fault, dict(where))
 
     # ------------------------------------------------------------------ what they do to a connection
 
