@@ -61,6 +61,7 @@ class Stage:
         self._plan = FaultPlan(task_faults(scenario) if with_faults else ())
         self._services = Services(scenario, rehearsal.seed, with_faults=with_faults)
         world.when_connected(self._services.connected)
+        world.obstruct(self._services.wire(world.ambient.stream("wire")))
         self._id, self._home = world.home(homes)
         self._begun: list[FlowRun] = []
         self._events = 0

@@ -15,6 +15,7 @@ from asyncflow.scenario.homes import Homes
 from asyncflow.sim.simulation import Simulation
 from asyncflow.sim.trace import Trace
 from asyncflow.sim.trace_events import EventLines
+from asyncflow.wire.plan import WirePlan
 
 if TYPE_CHECKING:
     from asyncflow.scenario.play import Rehearsal
@@ -68,6 +69,9 @@ class PlayedWorld(Protocol):
     def when_connected(self, told: Callable[[int], None]) -> None:
         """Call this in the client's context with the local port of each connection to such a server."""
 
+    def obstruct(self, plan: WirePlan) -> None:
+        """Let this go wrong on the way to such servers; simulated only."""
+
 
 class RealWorld:
     """The stock event loop, real sockets and the wall clock; names are redirected on the loop.
@@ -103,6 +107,9 @@ class RealWorld:
     def when_connected(self, told: Callable[[int], None]) -> None:
         """Call this in the client's context with the local port of each connection to such a server."""
         self._redirect.on_connect = told
+
+    def obstruct(self, plan: WirePlan) -> None:
+        """Do nothing: a scenario with faults on the wire is refused before it comes to this."""
 
 
 class SimulatedWorld:
@@ -145,6 +152,10 @@ class SimulatedWorld:
     def when_connected(self, told: Callable[[int], None]) -> None:
         """Call this in the client's context with the local port of each connection to such a server."""
         self._simulation.network.on_connect = told
+
+    def obstruct(self, plan: WirePlan) -> None:
+        """Let this go wrong on the way to such servers."""
+        self._simulation.network.plan = plan
 
     @property
     def escapes(self) -> Sequence[Escaped]:
