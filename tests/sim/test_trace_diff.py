@@ -44,8 +44,8 @@ def test_there_may_be_fewer_lines_before_it() -> None:
         (line(0, "net.eof"), line(0, "net.reset"), "net.eof in the one, net.reset in the other"),
         (line(0.5, "a"), line(0.75, "a"), "a happens at 0.500000 s and at 0.750000 s"),
         (line(0, "a", 1, "x"), line(0, "a", 1, "y"), "a: field 2 is x and y"),
-        (line(0, "a", "1"), line(0, "a", 1), "a: field 1 is \"1\" and 1"),
-        (line(0, "a", None), line(0, "a", ""), "a: field 1 is none and \"\""),
+        (line(0, "a", "1"), line(0, "a", 1), 'a: field 1 is "1" and 1'),
+        (line(0, "a", None), line(0, "a", ""), 'a: field 1 is none and ""'),
         (line(0, "a", 1), line(0, "a", 1, 2), "a: fields are 1 and 2 in number"),
         (
             line(0, "a", {"k": {"deep": [1, 2]}}),

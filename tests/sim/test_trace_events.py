@@ -25,7 +25,7 @@ def test_an_event_becomes_a_line_with_the_key_of_its_task_run() -> None:
     assert trace.lines == [
         '0.000000 event.run_started etl none 0 {"flow":"etl","parameters":{"n":"3"}}',
         '0.000000 event.task_called etl fetch#2 0 {"key":"fetch#2","name":"fetch","upstream":[1]}',
-        '0.000000 event.state_changed etl fetch#2 1 '
+        "0.000000 event.state_changed etl fetch#2 1 "
         '{"error":{"text":"no","type":"ValueError"},"message":"no","state":"Failed"}',
     ]
 
