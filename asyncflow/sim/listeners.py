@@ -22,7 +22,7 @@ from asyncflow.sim.transport import Transport
 _EPHEMERAL = range(32768, 61000)
 """The ports that are given out in turn, as Linux has them."""
 
-_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - bound in no real network
+_WILDCARDS = ("0.0.0.0", "::")
 _KNOWS_CLIENTS = "transport" in inspect.signature(base_events.Server._attach).parameters  # type: ignore[attr-defined]
 """Whether this Python's servers know their connections one by one, and not only how many there are."""
 
@@ -48,6 +48,9 @@ class Listener:
     def accept(self, loop: asyncio.AbstractEventLoop, transport: Transport) -> None:
         """Give a connection that has arrived to the server."""
         arguments = (transport,) if _KNOWS_CLIENTS else ()
+        if not self.server.is_serving():
+            transport.abort()
+            return
         try:
             protocol = self.factory()
             if self.tls is not None:
@@ -116,7 +119,9 @@ class Listeners:
         ssl_shutdown_timeout: float | None = None,
     ) -> None:
         """Accept connections at a socket, as asyncio's servers ask of their loop."""
-        tls = sslcontext and Handshake(sslcontext, None, ssl_handshake_timeout, ssl_shutdown_timeout)
+        tls = None
+        if sslcontext is not None:
+            tls = Handshake(sslcontext, None, ssl_handshake_timeout, ssl_shutdown_timeout)
         self._open[sock.getsockname()[:2]] = Listener(sock, protocol_factory, tls, server)
 
     def stop_serving(self, sock: SimSocket) -> None:
@@ -129,7 +134,7 @@ class Listeners:
 
     @staticmethod
     def _overlap(taken: Address, wanted: Address) -> bool:
-        """Return whether two sockets can't be bound at once, wildcards being every address of their family."""
+        """Return whether two sockets can't be bound at once; a wildcard is every address of its family."""
         if taken[1] != wanted[1] or (":" in taken[0]) != (":" in wanted[0]):
             return False
         return taken[0] == wanted[0] or taken[0] in _WILDCARDS or wanted[0] in _WILDCARDS

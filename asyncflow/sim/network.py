@@ -22,7 +22,7 @@ from asyncflow.sim.sockets import Address, SimSocket
 from asyncflow.sim.tls import Handshake
 from asyncflow.sim.trace import Trace
 from asyncflow.sim.transport import Transport
-from asyncflow.wire.plan import Caller, Connection, WirePlan
+from asyncflow.wire.plan import Caller, Connection, WireFault, WirePlan
 from asyncflow.wire.rules import Latency
 
 _LATENCY = 0.0005
@@ -46,7 +46,6 @@ class Network:
         latency: seconds that everything takes from one end to the other.
 
     Attributes:
-        plan: what goes wrong with look-ups and connections that begin from now on.
         caller: called in the client's context; says which task and attempt asks, or None.
         on_connect: called in the client's context with the local port of each connection that was made.
     """
@@ -61,7 +60,6 @@ class Network:
         *,
         latency: float = _LATENCY,
     ) -> None:
-        self.plan = WirePlan(chance=chance) if plan is None else plan
         self.caller: Callable[[], Caller | None] = lambda: None
         self.on_connect: Callable[[int], None] | None = None
         self._clock = clock
@@ -71,6 +69,7 @@ class Network:
         self._listeners = Listeners()
         self._escapes = escapes
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.plan = WirePlan(chance=chance) if plan is None else plan
         self._connected: WeakKeyDictionary[Any, tuple[Site, Transport]] = WeakKeyDictionary()
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -81,6 +80,23 @@ class Network:
         serving: Any = loop  # the names by which asyncio's servers ask their loop
         serving._start_serving = self._start_serving
         serving._stop_serving = self._stop_serving
+
+    @property
+    def plan(self) -> WirePlan:
+        """What goes wrong with look-ups and connections that begin from now on."""
+        return self._plan
+
+    @plan.setter
+    def plan(self, plan: WirePlan) -> None:
+        told = plan.on_strike
+
+        def struck(fault: WireFault, where: dict[str, Any]) -> None:
+            self._trace.emit("fault", fault.id, fault.do, *(f"{key}={value}" for key, value in where.items()))
+            if told is not None:
+                told(fault, where)
+
+        plan.on_strike = struck
+        self._plan = plan
 
     def publish(self, host: str, port: int, *, tls: bool = False) -> None:
         """Lead a host name, at whatever port a client asks for, to a listener at that port of this machine.
@@ -222,85 +238,6 @@ class Network:
         if start_serving:
             await server.start_serving()
         return server
-
-    # ------------------------------------------------------------------ clients
-
-    async def _connect(
-        self, address: Address, local: tuple[str, int] | None = None
-    ) -> tuple[Site, Transport]:
-        """Make a connection, and return where it leads and the client's end of it.
-
-        Raises:
-            OSError: when it can't be made.
-        """
-        site = self._names.site(address)
-        planned = self.plan.connect(site.host, self._clock.now, self.caller())
-        label = f"client>{site.host}#{planned.number}"
-        self._trace.emit("net.connect", label)
-        code = await self._dial(site, planned)
-        listener = None if code or site.address is None else self._listeners.find(*site.address)
-        if listener is None:
-            code = code or errno.ECONNREFUSED
-            self._trace.emit("net.connect", label, errno.errorcode[code])
-            raise OSError(code, f"Connect call failed {address}")
-        client = self._join(label, planned, listener, address, local)
-        if self.on_connect is not None:
-            self.on_connect(client.get_extra_info("sockname")[1])
-        return site, client
-
-    async def _dial(self, site: Site, planned: Connection) -> int:
-        """Wait for the answer of the host, and return why it can't be reached; 0 when it can."""
-        if planned.refusal is not None:
-            do = planned.refusal.do
-            await asyncio.sleep(_SILENCE if do == "hang" else 2 * self._latency)
-            return _REFUSALS[do]
-        await asyncio.sleep(2 * self._latency)
-        return 0 if site.address is not None else errno.EHOSTUNREACH
-
-    def _join(
-        self,
-        label: str,
-        planned: Connection,
-        listener: Listener,
-        address: Address,
-        local: tuple[str, int] | None,
-    ) -> Transport:
-        """Put the two ends of a connection together, give one to the server, and return the client's."""
-        loop = self._running()
-        rest = address[2:]
-        host, port = local or ("::1" if rest else HERE, 0)
-        own = (host, port or self._listeners.free_port(), *rest)
-        theirs = listener.socket.getsockname()
-        for pipe in (planned.up, planned.down):
-            pipe.add(Latency(self._latency))
-        context = listener.context.copy()
-        client = Transport(
-            loop,
-            self._clock,
-            self._trace,
-            label=label,
-            direction="up",
-            pipe=planned.up,
-            latency=self._latency,
-            sock=SimSocket(own, address),
-            context=contextvars.copy_context(),
-        )
-        server = Transport(
-            loop,
-            self._clock,
-            self._trace,
-            label=label,
-            direction="down",
-            pipe=planned.down,
-            latency=self._latency,
-            sock=SimSocket(theirs, own),
-            context=context,
-        )
-        client.join(server)
-        loop.call_soon(listener.accept, loop, server, context=context)
-        if planned.resets_at is not None:
-            loop.call_at(planned.resets_at, client.reset)
-        return client
 
     def _claim(self, sock: Any) -> tuple[Site, Transport]:
         """Return the connection that a socket stands for, and close the socket."""

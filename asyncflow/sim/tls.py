@@ -59,11 +59,12 @@ class Handshake:
         *,
         server_side: bool,
     ) -> Any:
-        return sslproto.SSLProtocol(
-            loop,  # type: ignore[arg-type]
+        make: Any = sslproto.SSLProtocol
+        return make(
+            loop,
             protocol,
-            None if isinstance(self.context, bool) else self.context,  # type: ignore[arg-type]
-            waiter,  # type: ignore[arg-type]
+            None if isinstance(self.context, bool) else self.context,
+            waiter,
             server_side,
             self.server_hostname,
             ssl_handshake_timeout=self.handshake_timeout,
