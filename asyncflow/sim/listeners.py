@@ -15,9 +15,13 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
+from asyncflow.sim.names import is_here
+from asyncflow.sim.private import require
 from asyncflow.sim.sockets import Address, SimSocket
 from asyncflow.sim.tls import Handshake
 from asyncflow.sim.transport import Transport
+
+require(base_events.Server, "_attach", "_detach", "_start_serving")
 
 _EPHEMERAL = range(32768, 61000)
 """The ports that are given out in turn, as Linux has them."""
@@ -77,14 +81,13 @@ class Listeners:
         """Return a socket at that address; port 0 asks for any that is free.
 
         Raises:
-            OSError: when another is bound there.
+            OSError: when another is bound there, or the address is not one of this machine.
         """
+        if not is_here(address[0]):
+            raise _cannot_bind(errno.EADDRNOTAVAIL, address)
         port = address[1] or self.free_port()
-        if any(self._overlap(taken, (address[0], port)) for taken in self._bound):
-            code = errno.EADDRINUSE
-            raise OSError(
-                code, f"error while attempting to bind on address {address!r}: {os.strerror(code).lower()}"
-            )
+        if any(_overlap(taken, (address[0], port)) for taken in self._bound):
+            raise _cannot_bind(errno.EADDRINUSE, address)
         name = (address[0], port, *address[2:])
         key = name[:2]
         made = SimSocket(name, on_close=lambda: self._release(key))
@@ -132,9 +135,15 @@ class Listeners:
     def _release(self, key: Address) -> None:
         del self._bound[key]
 
-    @staticmethod
-    def _overlap(taken: Address, wanted: Address) -> bool:
-        """Return whether two sockets can't be bound at once; a wildcard is every address of its family."""
-        if taken[1] != wanted[1] or (":" in taken[0]) != (":" in wanted[0]):
-            return False
-        return taken[0] == wanted[0] or taken[0] in _WILDCARDS or wanted[0] in _WILDCARDS
+
+def _overlap(taken: Address, wanted: Address) -> bool:
+    """Return whether two sockets can't be bound at once; a wildcard is every address of its family."""
+    if taken[1] != wanted[1] or (":" in taken[0]) != (":" in wanted[0]):
+        return False
+    return taken[0] == wanted[0] or taken[0] in _WILDCARDS or wanted[0] in _WILDCARDS
+
+
+def _cannot_bind(code: int, address: Address) -> OSError:
+    return OSError(
+        code, f"error while attempting to bind on address {address!r}: {os.strerror(code).lower()}"
+    )

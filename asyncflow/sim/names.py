@@ -141,7 +141,7 @@ class Names:
         if flags & socket.NI_NUMERICHOST:
             return number, service
         published = self._by_address.get(number)
-        name = published.host if published else "localhost" if _is_loopback(number) else None
+        name = published.host if published else "localhost" if is_here(number) else None
         if name is None and flags & socket.NI_NAMEREQD:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return name or number, service
@@ -215,5 +215,7 @@ def _of_family(addresses: list[str], family: int) -> str:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+def is_here(address: str) -> bool:
+    """Return whether an address is one of this machine, or all of them."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return ip.is_loopback or ip.is_unspecified

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import errno
-import os
 import socket
 import ssl as ssl_module
 from asyncio.base_events import Server
@@ -15,23 +12,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from asyncflow.sim.clock import Clock
+from asyncflow.sim.dialing import Dialer, Reached
 from asyncflow.sim.escapes import Escapes
-from asyncflow.sim.listeners import Listener, Listeners
-from asyncflow.sim.names import HERE, Names, Site
+from asyncflow.sim.listeners import Listeners
+from asyncflow.sim.names import Names
 from asyncflow.sim.sockets import Address, SimSocket
-from asyncflow.sim.tls import Handshake
+from asyncflow.sim.tls import asked_for
 from asyncflow.sim.trace import Trace
-from asyncflow.sim.transport import Transport
 from asyncflow.wire.plan import Caller, Connection, WireFault, WirePlan
-from asyncflow.wire.rules import Latency
 
 _LATENCY = 0.0005
 """Seconds from one end to the other: enough to give things an order."""
-
-_SILENCE = 127.0
-"""Seconds after which a kernel gives up a connection that nobody answers, as Linux does."""
-
-_REFUSALS = {"refuse": errno.ECONNREFUSED, "unreachable": errno.EHOSTUNREACH, "hang": errno.ETIMEDOUT}
 
 
 class Network:
@@ -65,21 +56,22 @@ class Network:
         self._clock = clock
         self._trace = trace
         self._latency = latency
-        self._names = Names(clock, trace, escapes, lambda: self.plan, lambda: self.caller())
-        self._listeners = Listeners()
         self._escapes = escapes
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._names = Names(trace, escapes, self._struck)
+        self._connected: WeakKeyDictionary[Any, Reached] = WeakKeyDictionary()
         self.plan = WirePlan(chance=chance) if plan is None else plan
-        self._connected: WeakKeyDictionary[Any, tuple[Site, Transport]] = WeakKeyDictionary()
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Use this loop from now on; its connections end with it."""
         self._loop = loop
-        self._listeners = Listeners()
         self._connected.clear()
-        serving: Any = loop  # the names by which asyncio's servers ask their loop
-        serving._start_serving = self._start_serving
-        serving._stop_serving = self._stop_serving
+        self._listeners = Listeners()
+        self._dialer = Dialer(
+            loop, self._clock, self._trace, self._names, self._listeners, self._planned, self._latency
+        )
+        served: Any = loop  # asyncio's servers ask their loop by these names
+        served._start_serving = self._listeners.start_serving
+        served._stop_serving = self._listeners.stop_serving
 
     @property
     def plan(self) -> WirePlan:
@@ -139,6 +131,12 @@ class Network:
         answers = await self._names.getaddrinfo(*address[:2], family=sock.family, type=sock.type)
         self._connected[sock] = await self._connect(answers[0][4])
 
+    async def _connect(self, address: Address, local: tuple[str, int] | None = None) -> Reached:
+        reached = await self._dialer.connect(address, local)
+        if self.on_connect is not None:
+            self.on_connect(reached.transport.get_extra_info("sockname")[1])
+        return reached
+
     async def create_connection(
         self,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
@@ -165,7 +163,7 @@ class Network:
             ssl.SSLError: when the two sides don't trust each other.
             Escaped: when the address leads out of this world.
         """
-        tls = _handshake(ssl, server_hostname, host, ssl_handshake_timeout, ssl_shutdown_timeout)
+        tls = asked_for(ssl, server_hostname, host, ssl_handshake_timeout, ssl_shutdown_timeout)
         if sock is not None:
             if host is not None or port is not None:
                 raise ValueError("host/port and sock can not be specified at the same time")
@@ -186,7 +184,7 @@ class Network:
         if tls is None or not site.tls:
             transport.open(protocol)
             return transport, protocol
-        return await tls.client(self._running(), protocol, transport), protocol
+        return await tls.client(self._loop, protocol, transport), protocol
 
     async def create_server(
         self,
@@ -227,7 +225,7 @@ class Network:
             )
         ]
         server = Server(
-            self._running(),
+            self._loop,
             self._bind(dict.fromkeys(found)),
             protocol_factory,
             ssl,
@@ -239,7 +237,7 @@ class Network:
             await server.start_serving()
         return server
 
-    def _claim(self, sock: Any) -> tuple[Site, Transport]:
+    def _claim(self, sock: Any) -> Reached:
         """Return the connection that a socket stands for, and close the socket."""
         found = self._connected.pop(sock, None)
         if found is None:
@@ -249,9 +247,7 @@ class Network:
         sock.close()
         return found
 
-    # ------------------------------------------------------------------ servers
-
-    def _bind(self, addresses: Iterable[Address]) -> list[SimSocket]:
+    def _bind(self, addresses: Iterable[Address]) -> list[Any]:
         """Return a socket for each address.
 
         Raises:
@@ -259,57 +255,17 @@ class Network:
         """
         made: list[SimSocket] = []
         try:
-            for address in addresses:
-                here = self._names.site(address).address
-                if here is None or here[1] != address[1]:
-                    code = errno.EADDRNOTAVAIL
-                    raise OSError(
-                        code,
-                        f"error while attempting to bind on address {address!r}: {os.strerror(code).lower()}",
-                    )
-                made.append(self._listeners.bind(address))
+            made.extend(map(self._listeners.bind, addresses))
         except BaseException:
             for sock in made:
                 sock.close()
             raise
         return made
 
-    def _start_serving(self, *arguments: Any) -> None:
-        self._listeners.start_serving(*arguments)
+    def _struck(self, host: str) -> WireFault | None:
+        """Return what goes wrong with a look-up that the running code makes."""
+        return self._plan.lookup(host, self._clock.now, self.caller())
 
-    def _stop_serving(self, sock: SimSocket) -> None:
-        self._listeners.stop_serving(sock)
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            raise RuntimeError("the network of a simulated world needs its loop; attach one")
-        return self._loop
-
-
-def _handshake(
-    context: ssl_module.SSLContext | bool | None,
-    server_hostname: str | None,
-    host: str | None,
-    handshake_timeout: float | None,
-    shutdown_timeout: float | None,
-) -> Handshake | None:
-    """Return how the connection becomes secure, or None when nobody asks for it.
-
-    Raises:
-        ValueError: when what was asked for does not fit together.
-    """
-    options = {
-        "server_hostname": server_hostname,
-        "ssl_handshake_timeout": handshake_timeout,
-        "ssl_shutdown_timeout": shutdown_timeout,
-    }
-    if not context:
-        for name, value in options.items():
-            if value is not None:
-                raise ValueError(f"{name} is only meaningful with ssl")
-        return None
-    if server_hostname is None:
-        if not host:
-            raise ValueError("You must set server_hostname when using ssl without a host")
-        server_hostname = host
-    return Handshake(context, server_hostname, handshake_timeout, shutdown_timeout)
+    def _planned(self, host: str) -> Connection:
+        """Return what goes wrong with a connection that the running code makes."""
+        return self._plan.connect(host, self._clock.now, self.caller())

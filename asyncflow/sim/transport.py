@@ -19,9 +19,13 @@ from typing import Any, Literal, NamedTuple
 
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.inbox import Inbox
+from asyncflow.sim.private import require
 from asyncflow.sim.sockets import SimSocket
 from asyncflow.sim.trace import Trace
 from asyncflow.wire.pipe import Pipe, Step
+
+require(transports, "_FlowControlMixin")
+require(transports._FlowControlMixin, "_maybe_pause_protocol", "_maybe_resume_protocol")
 
 _WINDOW = 128 * 1024
 """Bytes that the system takes without the peer reading, as the buffers of two kernels would."""
@@ -149,7 +153,7 @@ class Transport(transports._FlowControlMixin):
             self._flush()
             self._maybe_pause_protocol()
         else:
-            self._send(data)  # type: ignore[arg-type]  # the class was looked at
+            self._send(data)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Send bytes, in one piece."""
