@@ -98,6 +98,7 @@ class Transport(transports._FlowControlMixin):
         self._ended = False  # the peer's direction has ended
         self._closing = False
         self._gone = False
+        self._unread = False  # whether data came that nobody will read
 
     def __repr__(self) -> str:
         state = "closed" if self._gone else "closing" if self._closing else "open"
@@ -254,8 +255,8 @@ class Transport(transports._FlowControlMixin):
         return self._protocol  # type: ignore[no-any-return]
 
     def _reads(self) -> bool:
-        """Return whether what arrives is worked off: the protocol reads, or nobody is there to mind."""
-        return self._gone or not (self._paused or self._closing)
+        """Return whether what arrives is worked off: the protocol reads, or does not mind any more."""
+        return self._closing or not self._paused
 
     def _execute(self, step: Step) -> None:
         """Let one step happen at this end."""
@@ -263,6 +264,8 @@ class Transport(transports._FlowControlMixin):
             self._peer._taken(len(step.data))
             if self._gone or self._ended:
                 self._refuse()
+            elif self._closing:
+                self._unread = True
             else:
                 self._receive(step.data)
         elif self._gone:
@@ -270,7 +273,7 @@ class Transport(transports._FlowControlMixin):
         elif step.kind == "reset":
             self._trace.emit("net.reset", self._line.label, self._peer._direction)
             self._vanish(_reset())
-        elif not self._ended:
+        elif not (self._ended or self._closing):
             self._trace.emit("net.eof", self._line.label, self._peer._direction)
             self._ended = True
             self._receive_eof()
@@ -314,7 +317,9 @@ class Transport(transports._FlowControlMixin):
         if self._closing:
             return
         self._closing = True
-        if not self._backlog:
+        if self._backlog:
+            self._inbox.wake()
+        else:
             self._leave(None)
 
     def abort(self) -> None:
@@ -344,7 +349,7 @@ class Transport(transports._FlowControlMixin):
     def _leave(self, error: BaseException | None) -> None:
         """Close as a kernel does: with a reset when data lies there unread, else in good order."""
         now = self._clock.now
-        if not (self._sock.resets or self._inbox.has_unread()):
+        if not (self._sock.resets or self._unread or self._inbox.has_unread()):
             if not self._eof:
                 self._end()
         elif self._eof:
