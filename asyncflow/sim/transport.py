@@ -15,13 +15,12 @@ from asyncio.trsock import TransportSocket
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from asyncflow.sim.clock import Clock
 from asyncflow.sim.inbox import Inbox
+from asyncflow.sim.line import Line
 from asyncflow.sim.private import require
 from asyncflow.sim.sockets import SimSocket
-from asyncflow.sim.trace import Trace
 from asyncflow.wire.pipe import Pipe, Step
 
 require(transports, "_FlowControlMixin")
@@ -31,26 +30,6 @@ _WINDOW = 128 * 1024
 """Bytes that the system takes without the peer reading, as the buffers of two kernels would."""
 
 _CALL_FAILED = "Fatal error: protocol.{}() call failed."
-
-
-class Line(NamedTuple):
-    """What the two ends of a connection have in common.
-
-    Attributes:
-        loop: where protocols are called.
-        clock: the world's clock.
-        trace: told of what is sent and what arrives.
-        label: the connection's name, such as `client>www.example.org#1`.
-        number: which connection of the world it is.
-        latency: seconds from one end to the other, without a rule.
-    """
-
-    loop: asyncio.AbstractEventLoop
-    clock: Clock
-    trace: Trace
-    label: str
-    number: int
-    latency: float
 
 
 class Transport(transports._FlowControlMixin):
@@ -98,7 +77,8 @@ class Transport(transports._FlowControlMixin):
         self._ended = False  # the peer's direction has ended
         self._closing = False
         self._gone = False
-        self._unread = False  # whether data came that nobody will read
+        self._unread = False  # data came that nobody will read
+        self._broken = False  # a reset came that nobody has noticed
 
     def __repr__(self) -> str:
         state = "closed" if self._gone else "closing" if self._closing else "open"
@@ -146,8 +126,10 @@ class Transport(transports._FlowControlMixin):
             raise RuntimeError("Cannot call write() after write_eof()")
         if self._gone or not data:
             return
-        if self._paused and self._inbox.has_reset():
-            self._force_close(_reset())
+        if self._broken:
+            self._force_close(_os_error(errno.EPIPE))
+        elif self._paused and self._inbox.has_reset():
+            self._force_close(_os_error(errno.ECONNRESET))
         elif self._backlog or len(data) > _WINDOW - self._on_way:
             self._backlog.append(memoryview(data))
             self._backlog_size += len(data)
@@ -271,8 +253,7 @@ class Transport(transports._FlowControlMixin):
         elif self._gone:
             return
         elif step.kind == "reset":
-            self._trace.emit("net.reset", self._line.label, self._peer._direction)
-            self._vanish(_reset())
+            self._receive_reset()
         elif not (self._ended or self._closing):
             self._trace.emit("net.eof", self._line.label, self._peer._direction)
             self._ended = True
@@ -300,6 +281,16 @@ class Transport(transports._FlowControlMixin):
             return
         if not stays_open:
             self.close()
+
+    def _receive_reset(self) -> None:
+        """Lose the connection; one that has nothing to read any more notices it when it writes."""
+        self._trace.emit("net.reset", self._line.label, self._peer._direction)
+        if not self._ended or self._closing:
+            self._vanish(_os_error(errno.ECONNRESET))
+        elif self._backlog:
+            self._vanish(_os_error(errno.EPIPE))
+        else:
+            self._broken = True
 
     def _refuse(self) -> None:
         """Answer what came too late as a kernel does: with a reset."""
@@ -382,8 +373,8 @@ class Transport(transports._FlowControlMixin):
                 self._on_lost()
 
 
-def _reset() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+def _os_error(code: int) -> OSError:
+    return OSError(code, os.strerror(code))
 
 
 def _fill(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
