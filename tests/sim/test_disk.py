@@ -172,7 +172,7 @@ def test_what_sqlite_answers_is_answered_as_ever(path: Path) -> None:
             assert [tuple(row) async for row in await copy.execute("SELECT text FROM note")] == [("first",)]
         assert db.total_changes == 7
         await db.close()
-        with pytest.raises(ValueError, match="Connection closed|no active connection"):
+        with pytest.raises(ValueError, match="no active connection"):
             await db.execute("SELECT 1")
 
     Simulation().run(main())
@@ -532,7 +532,7 @@ def test_an_error_before_an_operation_keeps_it_from_happening(path: Path, number
     assert simulation.run(_note(path)) == ["disk I/O error"]
     assert _kept(path) == []
     assert [operation.number for operation in hook.begun if operation not in hook.done] == [number]
-    assert [line for line in _stored(simulation) if "OperationalError" in line][0].startswith(f"{number} ")
+    assert next(line for line in _stored(simulation) if "OperationalError" in line).startswith(f"{number} ")
 
 
 def test_an_error_after_a_commit_leaves_it_committed(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,7 @@ from asyncflow.errors import StoreError
 from asyncflow.sim import Simulation
 from asyncflow.store import SQLiteStore
 
-from ..store.runs import a_kept_run, append_all, as_read, events_of_a_run, header, litter
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "asyncflow.db"
+from .runs import a_kept_run, append_all, as_read, events_of_a_run, header, litter
 
 
 @pytest.fixture(autouse=True)
@@ -204,13 +199,13 @@ def test_a_store_works_in_one_world_after_another(path: Path) -> None:
     assert [Simulation().run(one_run("a")), Simulation().run(one_run("b"))] == [1, 2]
 
 
-async def _another_program(path: Path) -> None:
+def _another_program(path: Path) -> None:
     plain = sqlite3.connect(path)
     plain.execute("PRAGMA application_id = 7")
     plain.close()
 
 
-async def _no_database(path: Path) -> None:
+def _no_database(path: Path) -> None:
     path.write_bytes(b"something else entirely, and long enough to be looked at" * 20)
 
 
@@ -219,16 +214,13 @@ async def _no_database(path: Path) -> None:
     [(_another_program, "another program"), (_no_database, "not a SQLite database")],
 )
 def test_a_file_that_is_no_store_is_refused_for_the_same_reason(
-    path: Path, litter_there: Callable[[Path], Awaitable[None]], reason: str
+    path: Path, litter_there: Callable[[Path], None], reason: str
 ) -> None:
-    async def main() -> None:
-        await litter_there(path)
-        before = path.read_bytes()
-        with pytest.raises(StoreError, match=reason):
-            await SQLiteStore(path).open()
-        assert path.read_bytes() == before
-
-    Simulation().run(main())
+    litter_there(path)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=reason):
+        Simulation().run(SQLiteStore(path).open())
+    assert path.read_bytes() == before
 
 
 def test_a_file_that_somebody_holds_is_waited_for_in_virtual_time(path: Path) -> None:
