@@ -86,7 +86,7 @@ async def take_all_or_none(size: int) -> list[str]:
 async def store_lines(who: str, ids: list[str]) -> int:
     """Store which complaints a reader got, and return how many they are."""
     async with aiosqlite.connect(DATABASE) as connection:
-        await connection.executemany("INSERT INTO line VALUES (?, ?)", [(who, one) for one in ids])
+        await connection.executemany("INSERT OR REPLACE INTO line VALUES (?, ?)", [(who, one) for one in ids])
         await connection.commit()
     return len(ids)
 

@@ -39,15 +39,12 @@ def scenario_of(*faults: str) -> Scenario:
             {"do": "eof", "part": "body", "request": (2, 3)},
         ),
         (
-            "at = {service='api', connection=1, task='t', attempt=2}\ndo = 'hang'\nprobability = 0.5\noptional = true",
-            {
-                "do": "hang",
-                "connections": (1,),
-                "task": "t",
-                "attempts": (2,),
-                "probability": 0.5,
-                "optional": True,
-            },
+            "at = {service='api', connection=1, task='t', attempt=2}\ndo = 'hang'",
+            {"do": "hang", "connections": (1,), "task": "t", "attempts": (2,)},
+        ),
+        (
+            "at = {service='api'}\ndo = 'unreachable'\nprobability = 0.5\noptional = true",
+            {"do": "unreachable", "probability": 0.5, "optional": True},
         ),
         (
             "at = {service='api', byte=3}\ndo = 'corrupt'\nbytes = 2\nmask = 1",
