@@ -20,7 +20,7 @@ _LABEL = 12
 
 
 def show(history: RunHistory, look: Look, now: float, *, zone: tzinfo | None = None) -> list[Line]:
-    """Return everything there is to say about one run.
+    """Return everything there is to say about one run; `next_command` has what to do then.
 
     Args:
         history: the run.
@@ -34,7 +34,6 @@ def show(history: RunHistory, look: Look, now: float, *, zone: tzinfo | None = N
         lines += [[], *timeline(history, look)[1:]]
     lines += _stories(history, look)
     lines += _notices(history, look)
-    lines += [[], _next(history, look)]
     return [cropped(line, look.width, look) for line in lines]
 
 
@@ -49,11 +48,6 @@ def next_command(header: RunHeader) -> tuple[str, str]:
         words = [header.scenario, *(str(x) for pair in options.items() if pair[1] is not None for x in pair)]
         return "Run it again", f"python -m asyncflow scenario {shlex.join(words)}"
     return "As data", f"python -m asyncflow show {shlex.quote(header.name)} --json"
-
-
-def _next(history: RunHistory, look: Look) -> Line:
-    reason, command = next_command(history.header)
-    return [Piece(f"{reason}: ", "dim"), Piece(look.clean(command), "command")]
 
 
 def _state(history: RunHistory, look: Look) -> list[Line]:

@@ -1,4 +1,4 @@
-"""The functions that aiosqlite wants to have called: what can be told of them, and how they can be repeated."""
+"""The functions that aiosqlite wants to have called: what can be told of them, and how to repeat them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_call(function: Callable[[], Any]) -> Call:
         sql = function.args[0]
         kind, words, table, settings = read_statement(sql)
         return Call("write" if name == "executescript" else kind, words or name, sql, table, settings)
-    if name == "close" and isinstance(function.func.__self__, sqlite3.Cursor):
+    if name == "close" and isinstance(getattr(function.func, "__self__", None), sqlite3.Cursor):
         return Call("other", "close cursor")
     return Call(_KINDS.get(name, "other"), name)
 

@@ -194,13 +194,9 @@ class Lane:
 
 
 class Hands:
-    """Takes the place of a connection's thread. It has nothing to do: the lane does it.
+    """Takes the place of a connection's thread, and has nothing to do: the lane does it."""
 
-    Args:
-        settings: whatever a thread takes.
-    """
-
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **_settings: Any) -> None:
         self._is_started = False
 
     def start(self) -> None:

@@ -15,14 +15,18 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
+from asyncflow.sim.names import is_here
+from asyncflow.sim.private import require
 from asyncflow.sim.sockets import Address, SimSocket
 from asyncflow.sim.tls import Handshake
 from asyncflow.sim.transport import Transport
 
+require(base_events.Server, "_attach", "_detach", "_start_serving")
+
 _EPHEMERAL = range(32768, 61000)
 """The ports that are given out in turn, as Linux has them."""
 
-_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - bound in no real network
+_WILDCARDS = ("0.0.0.0", "::")
 _KNOWS_CLIENTS = "transport" in inspect.signature(base_events.Server._attach).parameters  # type: ignore[attr-defined]
 """Whether this Python's servers know their connections one by one, and not only how many there are."""
 
@@ -48,6 +52,9 @@ class Listener:
     def accept(self, loop: asyncio.AbstractEventLoop, transport: Transport) -> None:
         """Give a connection that has arrived to the server."""
         arguments = (transport,) if _KNOWS_CLIENTS else ()
+        if not self.server.is_serving():
+            transport.abort()
+            return
         try:
             protocol = self.factory()
             if self.tls is not None:
@@ -74,14 +81,13 @@ class Listeners:
         """Return a socket at that address; port 0 asks for any that is free.
 
         Raises:
-            OSError: when another is bound there.
+            OSError: when another is bound there, or the address is not one of this machine.
         """
+        if not is_here(address[0]):
+            raise _cannot_bind(errno.EADDRNOTAVAIL, address)
         port = address[1] or self.free_port()
-        if any(self._overlap(taken, (address[0], port)) for taken in self._bound):
-            code = errno.EADDRINUSE
-            raise OSError(
-                code, f"error while attempting to bind on address {address!r}: {os.strerror(code).lower()}"
-            )
+        if any(_overlap(taken, (address[0], port)) for taken in self._bound):
+            raise _cannot_bind(errno.EADDRINUSE, address)
         name = (address[0], port, *address[2:])
         key = name[:2]
         made = SimSocket(name, on_close=lambda: self._release(key))
@@ -116,7 +122,9 @@ class Listeners:
         ssl_shutdown_timeout: float | None = None,
     ) -> None:
         """Accept connections at a socket, as asyncio's servers ask of their loop."""
-        tls = sslcontext and Handshake(sslcontext, None, ssl_handshake_timeout, ssl_shutdown_timeout)
+        tls = None
+        if sslcontext is not None:
+            tls = Handshake(sslcontext, None, ssl_handshake_timeout, ssl_shutdown_timeout)
         self._open[sock.getsockname()[:2]] = Listener(sock, protocol_factory, tls, server)
 
     def stop_serving(self, sock: SimSocket) -> None:
@@ -127,9 +135,15 @@ class Listeners:
     def _release(self, key: Address) -> None:
         del self._bound[key]
 
-    @staticmethod
-    def _overlap(taken: Address, wanted: Address) -> bool:
-        """Return whether two sockets can't be bound at once, wildcards being every address of their family."""
-        if taken[1] != wanted[1] or (":" in taken[0]) != (":" in wanted[0]):
-            return False
-        return taken[0] == wanted[0] or taken[0] in _WILDCARDS or wanted[0] in _WILDCARDS
+
+def _overlap(taken: Address, wanted: Address) -> bool:
+    """Return whether two sockets can't be bound at once; a wildcard is every address of its family."""
+    if taken[1] != wanted[1] or (":" in taken[0]) != (":" in wanted[0]):
+        return False
+    return taken[0] == wanted[0] or taken[0] in _WILDCARDS or wanted[0] in _WILDCARDS
+
+
+def _cannot_bind(code: int, address: Address) -> OSError:
+    return OSError(
+        code, f"error while attempting to bind on address {address!r}: {os.strerror(code).lower()}"
+    )

@@ -5,22 +5,20 @@ from __future__ import annotations
 import _socket
 import asyncio
 import ipaddress
-import itertools
 import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from asyncflow.sim.clock import Clock
 from asyncflow.sim.escapes import Escapes
 from asyncflow.sim.sockets import Address, family_of
 from asyncflow.sim.trace import Trace
-from asyncflow.wire.plan import Caller, WireFault, WirePlan
+from asyncflow.wire.plan import WireFault
 
 HERE = "127.0.0.1"
 """The one machine of a simulated world."""
 
 _HOME = [HERE, "::1"]
-_ANY = ["0.0.0.0", "::"]  # noqa: S104 - bound in no real network
+_ANY = ["0.0.0.0", "::"]
 _NETWORK = ipaddress.IPv4Network("198.18.0.0/15")
 """Where published names have their addresses: set aside for tests, and used nowhere."""
 
@@ -63,27 +61,16 @@ class Names:
     """Answers look-ups, and knows where addresses lead.
 
     Args:
-        clock: the world's clock.
         trace: told of look-ups.
         escapes: told of names that there are not.
-        plan: says which look-ups fail.
-        caller: says who asks.
+        struck: returns what goes wrong with a look-up of a name, or None.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        trace: Trace,
-        escapes: Escapes,
-        plan: Callable[[], WirePlan],
-        caller: Callable[[], Caller | None],
-    ) -> None:
-        self._clock = clock
+    def __init__(self, trace: Trace, escapes: Escapes, struck: Callable[[str], WireFault | None]) -> None:
         self._trace = trace
         self._escapes = escapes
-        self._plan = plan
-        self._caller = caller
-        self._fresh = map(str, itertools.islice(_NETWORK.hosts(), 1 << 16))
+        self._struck = struck
+        self._fresh = map(str, _NETWORK.hosts())
         self._by_name: dict[str, _Published] = {}
         self._by_address: dict[str, _Published] = {}
         self._astray: dict[str, str] = {}
@@ -112,7 +99,7 @@ class Names:
             return Site("localhost", (host, port))
         if host in self._astray:
             return Site(self._astray[host], None)
-        self._refuse(host)
+        return self._refuse(host)
 
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -123,9 +110,14 @@ class Names:
             socket.gaierror: when the name, or an address of that family, is not known.
             Escaped: when the name is not one of this world.
         """
-        name = None if host is None else plain(host)
-        known = _numeric(name, flags) if name is None or not flags & socket.AI_NUMERICHOST else [name]
-        found = await self._look_up(name) if known is None else known
+        name = "" if host is None else plain(host)
+        if host is None:
+            found = _ANY if flags & socket.AI_PASSIVE else _HOME
+        elif flags & socket.AI_NUMERICHOST or _is_numeric(name):
+            found = [name]
+        else:
+            found = await self._look_up(name)
+        # What the real machine is connected to is none of this world's business.
         hints = flags & ~getattr(socket, "AI_ADDRCONFIG", 0) | socket.AI_NUMERICHOST
         answers = _socket.getaddrinfo(_of_family(found, family), port, family, type, proto, hints)
         return [
@@ -145,13 +137,11 @@ class Names:
         Raises:
             socket.gaierror: when a name is required and there is none.
         """
-        number, service = _socket.getnameinfo(
-            sockaddr, flags & ~socket.NI_NAMEREQD | socket.NI_NUMERICHOST
-        )
+        number, service = _socket.getnameinfo(sockaddr, flags & ~socket.NI_NAMEREQD | socket.NI_NUMERICHOST)
         if flags & socket.NI_NUMERICHOST:
             return number, service
         published = self._by_address.get(number)
-        name = published.host if published else "localhost" if _is_loopback(number) else None
+        name = published.host if published else "localhost" if is_here(number) else None
         if name is None and flags & socket.NI_NAMEREQD:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return name or number, service
@@ -159,7 +149,7 @@ class Names:
     async def _look_up(self, name: str) -> list[str]:
         """Ask the name server, which may fail."""
         known = self._known(name)
-        fault = self._plan().lookup(name, self._clock.now, self._caller())
+        fault = self._struck(name)
         if fault is not None:
             known = await self._strike(fault, name, known)
         self._trace.emit("dns", name if name in self._by_name else "localhost", known[0])
@@ -171,11 +161,10 @@ class Names:
             return [published.address]
         if name in ("", "localhost") or name == plain(socket.gethostname()):
             return _HOME
-        self._refuse(name)
+        return self._refuse(name)
 
     async def _strike(self, fault: WireFault, name: str, known: list[str]) -> list[str]:
         """Let a look-up go wrong."""
-        self._trace.emit("fault", fault.id, fault.do, name)
         if fault.do == "dns-slow":
             await asyncio.sleep(fault.seconds or 0)
             return known
@@ -205,15 +194,13 @@ def plain(name: object) -> str:
         return text
 
 
-def _numeric(name: str | None, flags: int) -> list[str] | None:
-    """Return the addresses that need no look-up, or None when the name does."""
-    if name is None:
-        return _ANY if flags & socket.AI_PASSIVE else _HOME
+def _is_numeric(name: str) -> bool:
+    """Return whether a name is an address."""
     try:
         ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
-        return None
-    return [name]
+        return False
+    return True
 
 
 def _of_family(addresses: list[str], family: int) -> str:
@@ -228,5 +215,7 @@ def _of_family(addresses: list[str], family: int) -> str:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+def is_here(address: str) -> bool:
+    """Return whether an address is one of this machine, or all of them."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return ip.is_loopback or ip.is_unspecified

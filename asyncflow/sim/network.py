@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import errno
-import os
 import socket
 import ssl as ssl_module
 from asyncio.base_events import Server
@@ -15,23 +12,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from asyncflow.sim.clock import Clock
+from asyncflow.sim.dialing import Dialer, Reached
 from asyncflow.sim.escapes import Escapes
-from asyncflow.sim.listeners import Listener, Listeners
-from asyncflow.sim.names import HERE, Names, Site
+from asyncflow.sim.listeners import Listeners
+from asyncflow.sim.names import Names
 from asyncflow.sim.sockets import Address, SimSocket
-from asyncflow.sim.tls import Handshake
+from asyncflow.sim.tls import asked_for
 from asyncflow.sim.trace import Trace
-from asyncflow.sim.transport import Transport
-from asyncflow.wire.plan import Caller, Connection, WirePlan
-from asyncflow.wire.rules import Latency
+from asyncflow.wire.plan import Caller, Connection, WireFault, WirePlan
 
 _LATENCY = 0.0005
 """Seconds from one end to the other: enough to give things an order."""
-
-_SILENCE = 127.0
-"""Seconds after which a kernel gives up a connection that nobody answers, as Linux does."""
-
-_REFUSALS = {"refuse": errno.ECONNREFUSED, "unreachable": errno.EHOSTUNREACH, "hang": errno.ETIMEDOUT}
 
 
 class Network:
@@ -46,7 +37,6 @@ class Network:
         latency: seconds that everything takes from one end to the other.
 
     Attributes:
-        plan: what goes wrong with look-ups and connections that begin from now on.
         caller: called in the client's context; says which task and attempt asks, or None.
         on_connect: called in the client's context with the local port of each connection that was made.
     """
@@ -61,26 +51,44 @@ class Network:
         *,
         latency: float = _LATENCY,
     ) -> None:
-        self.plan = WirePlan(chance=chance) if plan is None else plan
         self.caller: Callable[[], Caller | None] = lambda: None
         self.on_connect: Callable[[int], None] | None = None
         self._clock = clock
         self._trace = trace
         self._latency = latency
-        self._names = Names(clock, trace, escapes, lambda: self.plan, lambda: self.caller())
-        self._listeners = Listeners()
         self._escapes = escapes
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._connected: WeakKeyDictionary[Any, tuple[Site, Transport]] = WeakKeyDictionary()
+        self._names = Names(trace, escapes, self._struck)
+        self._connected: WeakKeyDictionary[Any, Reached] = WeakKeyDictionary()
+        self.plan = WirePlan(chance=chance) if plan is None else plan
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Use this loop from now on; its connections end with it."""
         self._loop = loop
-        self._listeners = Listeners()
         self._connected.clear()
-        serving: Any = loop  # the names by which asyncio's servers ask their loop
-        serving._start_serving = self._start_serving
-        serving._stop_serving = self._stop_serving
+        self._listeners = Listeners()
+        self._dialer = Dialer(
+            loop, self._clock, self._trace, self._names, self._listeners, self._planned, self._latency
+        )
+        served: Any = loop  # asyncio's servers ask their loop by these names
+        served._start_serving = self._listeners.start_serving
+        served._stop_serving = self._listeners.stop_serving
+
+    @property
+    def plan(self) -> WirePlan:
+        """What goes wrong with look-ups and connections that begin from now on."""
+        return self._plan
+
+    @plan.setter
+    def plan(self, plan: WirePlan) -> None:
+        told = plan.on_strike
+
+        def struck(fault: WireFault, where: dict[str, Any]) -> None:
+            self._trace.emit("fault", fault.id, fault.do, *(f"{key}={value}" for key, value in where.items()))
+            if told is not None:
+                told(fault, where)
+
+        plan.on_strike = struck
+        self._plan = plan
 
     def publish(self, host: str, port: int, *, tls: bool = False) -> None:
         """Lead a host name, at whatever port a client asks for, to a listener at that port of this machine.
@@ -123,6 +131,12 @@ class Network:
         answers = await self._names.getaddrinfo(*address[:2], family=sock.family, type=sock.type)
         self._connected[sock] = await self._connect(answers[0][4])
 
+    async def _connect(self, address: Address, local: tuple[str, int] | None = None) -> Reached:
+        reached = await self._dialer.connect(address, local)
+        if self.on_connect is not None:
+            self.on_connect(reached.transport.get_extra_info("sockname")[1])
+        return reached
+
     async def create_connection(
         self,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
@@ -149,7 +163,7 @@ class Network:
             ssl.SSLError: when the two sides don't trust each other.
             Escaped: when the address leads out of this world.
         """
-        tls = _handshake(ssl, server_hostname, host, ssl_handshake_timeout, ssl_shutdown_timeout)
+        tls = asked_for(ssl, server_hostname, host, ssl_handshake_timeout, ssl_shutdown_timeout)
         if sock is not None:
             if host is not None or port is not None:
                 raise ValueError("host/port and sock can not be specified at the same time")
@@ -170,7 +184,7 @@ class Network:
         if tls is None or not site.tls:
             transport.open(protocol)
             return transport, protocol
-        return await tls.client(self._running(), protocol, transport), protocol
+        return await tls.client(self._loop, protocol, transport), protocol
 
     async def create_server(
         self,
@@ -211,7 +225,7 @@ class Network:
             )
         ]
         server = Server(
-            self._running(),
+            self._loop,
             self._bind(dict.fromkeys(found)),
             protocol_factory,
             ssl,
@@ -223,86 +237,7 @@ class Network:
             await server.start_serving()
         return server
 
-    # ------------------------------------------------------------------ clients
-
-    async def _connect(
-        self, address: Address, local: tuple[str, int] | None = None
-    ) -> tuple[Site, Transport]:
-        """Make a connection, and return where it leads and the client's end of it.
-
-        Raises:
-            OSError: when it can't be made.
-        """
-        site = self._names.site(address)
-        planned = self.plan.connect(site.host, self._clock.now, self.caller())
-        label = f"client>{site.host}#{planned.number}"
-        self._trace.emit("net.connect", label)
-        code = await self._dial(site, planned)
-        listener = None if code or site.address is None else self._listeners.find(*site.address)
-        if listener is None:
-            code = code or errno.ECONNREFUSED
-            self._trace.emit("net.connect", label, errno.errorcode[code])
-            raise OSError(code, f"Connect call failed {address}")
-        client = self._join(label, planned, listener, address, local)
-        if self.on_connect is not None:
-            self.on_connect(client.get_extra_info("sockname")[1])
-        return site, client
-
-    async def _dial(self, site: Site, planned: Connection) -> int:
-        """Wait for the answer of the host, and return why it can't be reached; 0 when it can."""
-        if planned.refusal is not None:
-            do = planned.refusal.do
-            await asyncio.sleep(_SILENCE if do == "hang" else 2 * self._latency)
-            return _REFUSALS[do]
-        await asyncio.sleep(2 * self._latency)
-        return 0 if site.address is not None else errno.EHOSTUNREACH
-
-    def _join(
-        self,
-        label: str,
-        planned: Connection,
-        listener: Listener,
-        address: Address,
-        local: tuple[str, int] | None,
-    ) -> Transport:
-        """Put the two ends of a connection together, give one to the server, and return the client's."""
-        loop = self._running()
-        rest = address[2:]
-        host, port = local or ("::1" if rest else HERE, 0)
-        own = (host, port or self._listeners.free_port(), *rest)
-        theirs = listener.socket.getsockname()
-        for pipe in (planned.up, planned.down):
-            pipe.add(Latency(self._latency))
-        context = listener.context.copy()
-        client = Transport(
-            loop,
-            self._clock,
-            self._trace,
-            label=label,
-            direction="up",
-            pipe=planned.up,
-            latency=self._latency,
-            sock=SimSocket(own, address),
-            context=contextvars.copy_context(),
-        )
-        server = Transport(
-            loop,
-            self._clock,
-            self._trace,
-            label=label,
-            direction="down",
-            pipe=planned.down,
-            latency=self._latency,
-            sock=SimSocket(theirs, own),
-            context=context,
-        )
-        client.join(server)
-        loop.call_soon(listener.accept, loop, server, context=context)
-        if planned.resets_at is not None:
-            loop.call_at(planned.resets_at, client.reset)
-        return client
-
-    def _claim(self, sock: Any) -> tuple[Site, Transport]:
+    def _claim(self, sock: Any) -> Reached:
         """Return the connection that a socket stands for, and close the socket."""
         found = self._connected.pop(sock, None)
         if found is None:
@@ -312,9 +247,7 @@ class Network:
         sock.close()
         return found
 
-    # ------------------------------------------------------------------ servers
-
-    def _bind(self, addresses: Iterable[Address]) -> list[SimSocket]:
+    def _bind(self, addresses: Iterable[Address]) -> list[Any]:
         """Return a socket for each address.
 
         Raises:
@@ -322,57 +255,17 @@ class Network:
         """
         made: list[SimSocket] = []
         try:
-            for address in addresses:
-                here = self._names.site(address).address
-                if here is None or here[1] != address[1]:
-                    code = errno.EADDRNOTAVAIL
-                    raise OSError(
-                        code,
-                        f"error while attempting to bind on address {address!r}: {os.strerror(code).lower()}",
-                    )
-                made.append(self._listeners.bind(address))
+            made.extend(map(self._listeners.bind, addresses))
         except BaseException:
             for sock in made:
                 sock.close()
             raise
         return made
 
-    def _start_serving(self, *arguments: Any) -> None:
-        self._listeners.start_serving(*arguments)
+    def _struck(self, host: str) -> WireFault | None:
+        """Return what goes wrong with a look-up that the running code makes."""
+        return self._plan.lookup(host, self._clock.now, self.caller())
 
-    def _stop_serving(self, sock: SimSocket) -> None:
-        self._listeners.stop_serving(sock)
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            raise RuntimeError("the network of a simulated world needs its loop; attach one")
-        return self._loop
-
-
-def _handshake(
-    context: ssl_module.SSLContext | bool | None,
-    server_hostname: str | None,
-    host: str | None,
-    handshake_timeout: float | None,
-    shutdown_timeout: float | None,
-) -> Handshake | None:
-    """Return how the connection becomes secure, or None when nobody asks for it.
-
-    Raises:
-        ValueError: when what was asked for does not fit together.
-    """
-    options = {
-        "server_hostname": server_hostname,
-        "ssl_handshake_timeout": handshake_timeout,
-        "ssl_shutdown_timeout": shutdown_timeout,
-    }
-    if not context:
-        for name, value in options.items():
-            if value is not None:
-                raise ValueError(f"{name} is only meaningful with ssl")
-        return None
-    if server_hostname is None:
-        if not host:
-            raise ValueError("You must set server_hostname when using ssl without a host")
-        server_hostname = host
-    return Handshake(context, server_hostname, handshake_timeout, shutdown_timeout)
+    def _planned(self, host: str) -> Connection:
+        """Return what goes wrong with a connection that the running code makes."""
+        return self._plan.connect(host, self._clock.now, self.caller())

@@ -1,4 +1,4 @@
-"""SQLite's own clock and chance, which follow the world: functions of the same names stand in for SQLite's."""
+"""SQLite's own clock and chance, led to the world: functions of the same names stand in for SQLite's."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SQLiteSenses:
         connection.create_function("randomblob", 1, self._randomblob)
 
     def _reckon(self, name: str, place: int, *arguments: Any) -> Any:
-        """Call SQLite's own function of that name; the argument at `place` is a time, now when it is missing."""
+        """Call SQLite's own function of that name; the time is its argument at `place`, now if missing."""
         before, moment, modifiers = arguments[:place], arguments[place : place + 1], arguments[place + 1 :]
         if len(before) < place:
             return None  # strftime() without a format

@@ -8,7 +8,10 @@ from asyncio import sslproto
 from dataclasses import dataclass
 from typing import Any
 
+from asyncflow.sim.private import require
 from asyncflow.sim.transport import Transport
+
+require(sslproto.SSLProtocol, "_get_app_transport")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Handshake:
         trusted = loop.create_future()
         layer = self._layer(loop, protocol, trusted, server_side=False)
         transport.open(layer)
-        secure: asyncio.Transport = layer._app_transport
+        secure: asyncio.Transport = layer._get_app_transport()
         try:
             await trusted
         except BaseException:
@@ -59,13 +62,43 @@ class Handshake:
         *,
         server_side: bool,
     ) -> Any:
-        return sslproto.SSLProtocol(
-            loop,  # type: ignore[arg-type]
+        make: Any = sslproto.SSLProtocol
+        return make(
+            loop,
             protocol,
-            None if isinstance(self.context, bool) else self.context,  # type: ignore[arg-type]
-            waiter,  # type: ignore[arg-type]
+            None if isinstance(self.context, bool) else self.context,
+            waiter,
             server_side,
             self.server_hostname,
             ssl_handshake_timeout=self.handshake_timeout,
             ssl_shutdown_timeout=self.shutdown_timeout,
         )
+
+
+def asked_for(
+    context: Any,
+    server_hostname: str | None,
+    host: str | None,
+    handshake_timeout: float | None,
+    shutdown_timeout: float | None,
+) -> Handshake | None:
+    """Return how a client wants its connection to become secure, or None when it does not.
+
+    Raises:
+        ValueError: when what it asks for does not fit together.
+    """
+    if not context:
+        options = {
+            "server_hostname": server_hostname,
+            "ssl_handshake_timeout": handshake_timeout,
+            "ssl_shutdown_timeout": shutdown_timeout,
+        }
+        for name, value in options.items():
+            if value is not None:
+                raise ValueError(f"{name} is only meaningful with ssl")
+        return None
+    if server_hostname is None:
+        if not host:
+            raise ValueError("You must set server_hostname when using ssl without a host")
+        server_hostname = host
+    return Handshake(context, server_hostname, handshake_timeout, shutdown_timeout)

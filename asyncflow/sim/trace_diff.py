@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from asyncflow.sim.trace_file import TraceHeader
-from asyncflow.sim.trace_text import parsed
+from asyncflow.sim.trace_text import Scrubber, field_of, parsed
 
 CONTEXT = 3
 """How many lines before the first difference are told."""
@@ -64,7 +64,8 @@ def header_differences(left: TraceHeader, right: TraceHeader) -> Iterator[tuple[
     for field in fields(TraceHeader):
         one, other = getattr(left, field.name), getattr(right, field.name)
         if one != other:
-            yield _NAMES.get(field.name, field.name), _shown(one), _shown(other)
+            both = ("none" if value is None else str(value) for value in (one, other))
+            yield _NAMES.get(field.name, field.name), *both
 
 
 def _what(left: str | None, right: str | None) -> str:
@@ -99,5 +100,5 @@ def _parts(left: Any, right: Any, where: str) -> Iterator[str]:
 
 
 def _shown(value: Any, limit: int = 60) -> str:
-    text = value if isinstance(value, str) and value.isprintable() and value else repr(value)
+    text = field_of(value, Scrubber())
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -1,0 +1,85 @@
+"""The end of a simulated program: what is left is cancelled, closed, and given up in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from asyncflow.errors import Stuck, text_of
+from asyncflow.sim.limits import LAST_WORDS
+from asyncflow.sim.loop import SimLoop
+from asyncflow.sim.stuck import stuck
+
+
+def wind_down(loop: SimLoop) -> Stuck | None:
+    """End what a program left on its loop, as `asyncio.run` does, but within bounds, and close the loop.
+
+    Returns:
+        a report on the tasks that would not end although they were cancelled, or None.
+
+    Raises:
+        SystemExit: when clean-up code asked for it; the loop is closed all the same.
+    """
+    loop.end(LAST_WORDS)
+    try:
+        _cancel_all(loop)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    except Stuck:
+        pass  # the tasks that it is about are named below
+    finally:
+        left = loop.unfinished()
+        report = _will_not_end(left) if left else None
+        for task in left:
+            _close(loop, task)
+        loop.close()
+    return report
+
+
+def _cancel_all(loop: SimLoop) -> None:
+    """Cancel all tasks, and those which their clean-up starts, until there are none."""
+    while tasks := loop.unfinished():
+        for task in tasks:
+            task.cancel()
+        _run_until_ended(loop, tasks)
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                _complain(loop, task, error)
+
+
+def _run_until_ended(loop: SimLoop, tasks: Sequence[asyncio.Task[Any]]) -> None:
+    running = len(tasks)
+
+    def one_less(_task: asyncio.Task[Any]) -> None:
+        nonlocal running
+        running -= 1
+        if not running:
+            loop.stop()
+
+    for task in tasks:
+        task.add_done_callback(one_less)
+    loop.run_forever()
+
+
+def _will_not_end(tasks: Sequence[asyncio.Task[Any]]) -> Stuck:
+    sentence = (
+        "the program is over, but not everything in it ends when it is cancelled; let CancelledError "
+        "through, and let clean-up code wait only for what comes:"
+    )
+    return stuck("overtime", sentence, tasks)
+
+
+def _close(loop: SimLoop, task: asyncio.Task[Any]) -> None:
+    """Run what clean-up code can do without waiting, now and in this world rather than at some other time."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    coroutine: Any = task.get_coro()
+    try:
+        coroutine.close()
+    except BaseException as error:  # noqa: BLE001 - the last words of a task that is given up
+        _complain(loop, task, error)
+
+
+def _complain(loop: SimLoop, task: asyncio.Task[Any], error: BaseException) -> None:
+    loop.call_exception_handler(
+        {"message": f"clean-up code failed: {text_of(error)}", "exception": error, "task": task}
+    )
