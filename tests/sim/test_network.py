@@ -5,6 +5,7 @@ import contextvars
 import errno
 import socket
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -16,7 +17,8 @@ from tests.sim.networking import HOST, Recorder, connected, fault, play
 
 async def silent(reader, writer):
     try:
-        await reader.read()
+        with suppress(ConnectionResetError):
+            await reader.read()
     finally:
         writer.close()
 
@@ -102,7 +104,8 @@ def test_all_connections_that_are_open_are_reset_at_that_time():
             await asyncio.sleep(7)
             late = (await loop.create_connection(Recorder, HOST, 80))[1]
             await asyncio.sleep(1)
-            return [end.notes for end in (*ends, late)]
+            late.transport.close()
+            return [list(end.notes) for end in (*ends, late)]
 
     played = play(program, fault("reset-all", window=(5.0, 6.0)))
     assert played.value == [
@@ -279,9 +282,8 @@ async def two_servers_can_t_have_one_port():
 
 
 async def a_server_at_another_machine_s_address_is_refused():
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError, match=r"bind on .*192\.0\.2\.7"):
         await asyncio.start_server(silent, "192.0.2.7", 8080)
-    return raised.value.errno
 
 
 async def a_server_that_has_not_started_refuses():
@@ -396,7 +398,7 @@ def test_a_thousand_connections_leave_nothing_behind():
                 await writer.wait_closed()
         return asyncio.get_running_loop().time()
 
-    assert run(program()) == pytest.approx(1.0)
+    assert run(program()) == pytest.approx(1, abs=0.01)
 
 
 def test_the_trace_tells_of_a_connection_from_beginning_to_end():
