@@ -1,7 +1,7 @@
-"""Tasks and futures of a simulated world: sets of them iterate in the order in which they were made.
+"""Tasks and futures of a simulated world: sets of them iterate in the same order in every run.
 
 The ordinary hash is an address. `TaskGroup`, `asyncio.wait` and `as_completed` keep sets, so the order in
-which they cancel and answer would differ from run to run.
+which they cancel and answer would differ from run to run. Here it follows from the order of making.
 """
 
 from __future__ import annotations

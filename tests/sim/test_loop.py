@@ -88,7 +88,7 @@ def test_what_keeps_itself_ready_does_not_hold_off_timers_that_are_due():
 
 @pytest.mark.parametrize("start", [0.0, 1.0, 1e6, 3e7])
 def test_a_timer_is_never_early_and_never_forgotten(start):
-    """The stock loop lets a timer fire early by its clock's resolution; in a clock that jumps that never ends."""
+    """The stock loop's timers fire early by its clock's resolution; in virtual time that never ends."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -130,7 +130,7 @@ def test_a_timer_at_the_end_of_time_holds_nobody_up():
             with pytest.raises(asyncio.CancelledError):
                 await asyncio.sleep(inf)
             raise TimeoutError
-        return None
+        return
 
     with pytest.raises(TimeoutError):
         run(main())
