@@ -25,7 +25,7 @@ class Play:
     """One performance of a program.
 
     Args:
-        apart: whether each timer has a fraction of a second of its own, so that no two are due at one instant.
+        apart: whether each timer has a fraction of a second of its own, so that no two are due at once.
 
     Attributes:
         log: when, who, what.

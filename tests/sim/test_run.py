@@ -251,15 +251,15 @@ def runs(program, number):
 def test_memory_does_not_grow_from_run_to_run(program):
     tracemalloc.start()
     try:
-        runs(program, 20)
+        runs(program, 100)
         gc.collect()
         before, _ = tracemalloc.get_traced_memory()
-        runs(program, 200)
+        runs(program, 300)
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert after - before < 20_000
+    assert after - before < 60_000  # one world takes more than that
 
 
 @pytest.mark.parametrize("program", [busy, error, stuck])
