@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from asyncflow import ambient
+from asyncflow.errors import Crashed
 from asyncflow.sim.aiosqlite_shape import check_shape
 from asyncflow.sim.calls import Call
 from asyncflow.sim.clock import Clock
@@ -63,8 +64,9 @@ class Disk:
     def inline(self) -> Iterator[None]:
         """Run the operations of all connections that are made inside the `with` block on the loop.
 
-        At its end everything is as it was, and what still waited for its time has been done. A connection
-        that was left open can be used and closed afterwards; it then does at once what it is asked.
+        At its end everything is as it was, and what still waited for its time has been done; after a crash
+        it never is. A connection that was left open can be used and closed afterwards; it then does at once
+        what it is asked.
 
         Raises:
             UsageError: when aiosqlite is not built in the way that this relies on.
@@ -82,12 +84,16 @@ class Disk:
         ):
             check_shape(core)
             self.is_inline = True
+            end = Lane.finish
             try:
                 yield
+            except Crashed:
+                end = Lane.forget
+                raise
             finally:
                 self.is_inline = False
                 for lane in tuple(self.at_work):
-                    lane.finish()
+                    end(lane)
 
     def number_connection(self) -> int:
         """Return the number of a connection that is about to be opened."""
