@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 from asyncflow import ambient
@@ -20,6 +19,7 @@ from asyncflow.sim.operations import Hook, Operation, database_name
 from asyncflow.sim.settings import Settings
 from asyncflow.sim.sqlite_time import SQLiteSenses
 from asyncflow.sim.statements import read_statement
+from asyncflow.sim.swaps import swapped
 from asyncflow.sim.trace import Trace
 
 LATENCY = 0.0005
@@ -69,7 +69,7 @@ class Disk:
         what it is asked.
 
         Raises:
-            UsageError: when aiosqlite is not built in the way that this relies on.
+            NotInThisVersion: when aiosqlite is not built in the way that this relies on.
         """
         import aiosqlite.core as core  # here: the import of asyncflow.sim has no need of it
 
@@ -77,11 +77,13 @@ class Disk:
         self._senses = SQLiteSenses(
             self._clock, ambient.world().stream("sqlite"), partial(sqlite3.connect, check_same_thread=False)
         )
-        with (
-            _replaced(core, Thread=Hands, SimpleQueue=partial(Lane, self)),
-            _replaced(sqlite3, connect=self._plain),
-            _replaced(sqlite3.dbapi2, connect=self._plain),
-        ):
+        swaps = [
+            (core, "Thread", Hands),
+            (core, "SimpleQueue", partial(Lane, self)),
+            (sqlite3, "connect", self._plain),
+            (sqlite3.dbapi2, "connect", self._plain),
+        ]
+        with swapped(swaps):
             check_shape(core)
             self.is_inline = True
             end = Lane.finish
@@ -170,16 +172,3 @@ class Disk:
 
         self.tell(self.operation(Call("open", "open"), database, number))
         connection.set_trace_callback(tell)
-
-
-@contextmanager
-def _replaced(module: ModuleType, **names: Any) -> Iterator[None]:
-    """Let a module have other values under these names inside the `with` block."""
-    before = {name: getattr(module, name, None) for name in names}
-    for name, value in names.items():
-        setattr(module, name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(module, name, value)
