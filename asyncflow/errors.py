@@ -94,7 +94,7 @@ class BreakerOpen(Rejected):
 
 
 class AttemptTimedOut(AsyncflowError, TimeoutError):
-    """An attempt ran longer than its timeout and was cancelled by asyncflow."""
+    """An attempt ran longer than its timeout: a coroutine was cancelled, a thread was left behind."""
 
 
 class StoreError(AsyncflowError):
@@ -129,7 +129,7 @@ class Crashed(AsyncflowError):
 
 
 class Escaped(AsyncflowError):
-    """Code in a simulated world touched something that is not simulated; the text says where and what else to do."""
+    """Something real was touched in a simulated world; the text says what, where, and the way out."""
 
 
 class ScenarioInvalid(UsageError):

@@ -47,6 +47,7 @@ class FlowRun(RunFace):
         "_failed_fast",
         "_foreign_counts",
         "_idle",
+        "_keys",
         "_loop",
         "_open",
         "_parameters",
@@ -55,6 +56,7 @@ class FlowRun(RunFace):
         "_takes_calls",
         "_thread",
         "chance",
+        "create_future",
         "emit",
         "faults",
         "options",
@@ -84,12 +86,14 @@ class FlowRun(RunFace):
         self.tasks = TaskRuns(self._called)
         self.cancel_reason = ""
         self._loop = asyncio.get_running_loop()
+        self.create_future = self._loop.create_future
         self._thread = get_ident()
         self._main: asyncio.Task[Any] | None = None
         self._begun = self._ended = False
         self._takes_calls = False
         self._counts: dict[str, int] = {}
         self._foreign_counts: dict[str, int] = {}
+        self._keys: set[tuple[str, str]] = set()
         self._ready: deque[TaskRun] = deque()
         self._draining = False
         self._open = 0
@@ -130,6 +134,8 @@ class FlowRun(RunFace):
                 f"task {task.name!r} was called in another thread than the one of flow run {self.name!r}; "
                 "call tasks in the flow's body, or make what runs in the thread a task itself"
             )
+        if task.key is not None:
+            self._claim(task.name, task.key)
         if self._adapt is not None:
             task = self._adapt(task)
         fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
@@ -147,6 +153,15 @@ class FlowRun(RunFace):
         if not task_run.waiting:
             task_run.start()
         return task_run
+
+    def _claim(self, name: str, key: str) -> None:
+        """Take a key for a call: two calls with one would share an idempotency key."""
+        if (name, key) in self._keys:
+            raise UsageError(
+                f"task {name!r} was called twice with key={key!r} in flow run {self.name!r}; give each "
+                "call a key of its own with with_options(key=...)"
+            )
+        self._keys.add((name, key))
 
     def log_context(self) -> dict[str, Any]:
         """Return where a log line of the body belongs."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import logging
-from asyncio import Handle
 from collections.abc import Callable
 from itertools import count
 from math import inf, isnan
@@ -15,10 +15,10 @@ from asyncflow.sim.collector import Collector
 from asyncflow.sim.crash import Death
 from asyncflow.sim.escapes import Escapes
 from asyncflow.sim.fences import Fenced
+from asyncflow.sim.handles import Soon, Timer
 from asyncflow.sim.limits import Limits
 from asyncflow.sim.network import Network
 from asyncflow.sim.patience import Patience
-from asyncflow.sim.private import Timer
 from asyncflow.sim.tasks import Numbering
 from asyncflow.sim.threads import Threads
 from asyncflow.sim.trace import Trace
@@ -68,7 +68,7 @@ class SimLoop(Numbering, Fenced):
         self._network = network
         self._threads = threads
         # A number beside each deadline: timers of one instant fire in the order in which they were set.
-        self._timers: list[tuple[float, int, Timer]] = []
+        self._timers: list[tuple[float, int, Any]] = []
         self._timer_numbers = count()
         self._cancelled_timers = 0
         self._collect_at = _COLLECT_EVERY
@@ -85,7 +85,7 @@ class SimLoop(Numbering, Fenced):
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
-    ) -> Timer:
+    ) -> asyncio.TimerHandle:
         """Call a function at a virtual instant, after those that were to be called then before it.
 
         Raises:
@@ -93,16 +93,37 @@ class SimLoop(Numbering, Fenced):
         """
         if isnan(when):
             raise ValueError("when=nan is no time; give a number of seconds")
-        self._check_closed()
-        if self._debug:
+        if self._debug or self._closed:
+            self._check_closed()
             self._check_thread()
             self._check_callback(callback, "call_at")
-        timer = Timer(when, callback, args, self, context)
+        return self._set_timer(when, callback, args, context)
+
+    def _set_timer(
+        self, when: float, callback: Callable[..., object], args: Any, context: Any
+    ) -> asyncio.TimerHandle:
+        kind = asyncio.TimerHandle if self._debug else Timer
+        timer = kind(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._timer_numbers), timer))
-        timer._scheduled = True
+        timer._scheduled = True  # type: ignore[attr-defined]
         return timer
 
-    def _timer_handle_cancelled(self, handle: Timer) -> None:
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
+        """Call a function in the next turn."""
+        if self._debug or self._closed:
+            return super().call_soon(callback, *args, context=context)
+        handle = Soon(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
+        """Call a function soon; a body in a thread is heard at the time until which it has slept."""
+        if not self._threads.busy:
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        self._check_closed()
+        return self._set_timer(self._clock.now, callback, args, context)
+
+    def _timer_handle_cancelled(self, handle: Any) -> None:
         if not handle._scheduled:
             return
         self._cancelled_timers += 1
@@ -123,7 +144,7 @@ class SimLoop(Numbering, Fenced):
         """
         clock, ready, timers = self._clock, self._ready, self._timers
         take = ready.popleft
-        handle: Handle | None
+        handle: asyncio.Handle | None
         while True:
             if not ready and not self._stopping:
                 handle = None  # what the last one holds must not outlive its instant
@@ -174,7 +195,7 @@ class SimLoop(Numbering, Fenced):
             if handle._cancelled:
                 continue
             began = self._clock.now
-            self._current_handle: Handle | None = handle
+            self._current_handle: asyncio.Handle | None = handle
             try:
                 handle._run()
             finally:
@@ -190,6 +211,10 @@ class SimLoop(Numbering, Fenced):
         pass
 
     # ------------------------------------------------------------------ bounds and ends
+
+    def progress(self) -> tuple[int, int]:
+        """Return how far the loop is; it is another value after each callback."""
+        return self.steps, len(self._ready)
 
     def allow(self, limits: Limits) -> None:
         """Let the world go on for so long from now on, whatever it has used up."""

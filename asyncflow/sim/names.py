@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from asyncflow.sim.escapes import Escapes
+from asyncflow.sim.inside import stepped_out
 from asyncflow.sim.sockets import Address, family_of
 from asyncflow.sim.trace import Trace
 from asyncflow.wire.plan import WireFault
@@ -119,7 +120,8 @@ class Names:
             address = _of_family(await self._look_up(name), family)
         # What the real machine is connected to is none of this world's business.
         hints = flags & ~getattr(socket, "AI_ADDRCONFIG", 0) | socket.AI_NUMERICHOST
-        answers = _socket.getaddrinfo(address, port, family, type, proto, hints)
+        with stepped_out():
+            answers = _socket.getaddrinfo(address, port, family, type, proto, hints)
         return [
             (
                 socket.AddressFamily(kin),
@@ -137,7 +139,10 @@ class Names:
         Raises:
             socket.gaierror: when a name is required and there is none.
         """
-        number, service = _socket.getnameinfo(sockaddr, flags & ~socket.NI_NAMEREQD | socket.NI_NUMERICHOST)
+        with stepped_out():
+            number, service = _socket.getnameinfo(
+                sockaddr, flags & ~socket.NI_NAMEREQD | socket.NI_NUMERICHOST
+            )
         if flags & socket.NI_NUMERICHOST:
             return number, service
         published = self._by_address.get(number)

@@ -17,6 +17,7 @@ class StockLoop(asyncio.BaseEventLoop):
     _ready: deque[asyncio.Handle]
     _stopping: bool
     _debug: bool
+    _closed: bool
     _asyncgens: Any
     _task_factory: Callable[..., Any] | None
     _check_closed: Callable[[], None]
@@ -24,13 +25,8 @@ class StockLoop(asyncio.BaseEventLoop):
     _check_callback: Callable[[object, str], None]
 
 
-class Timer(asyncio.TimerHandle):
-    """asyncio's own timer, declared likewise."""
-
-    __slots__ = ()
-
-    _scheduled: bool
-
+HANDLE = ("_run", "_context", "_loop", "_callback", "_args", "_cancelled", "_repr", "_source_traceback")
+TIMER = ("_when", "_scheduled")
 
 OVERRIDDEN = ("_run_once", "_timer_handle_cancelled", "_write_to_self", "_process_events")
 """Methods that asyncio's loop calls, and the simulated loop has its own of."""
@@ -64,8 +60,8 @@ def require_asyncio() -> None:
     loop = asyncio.BaseEventLoop()  # some of its names are there only once it has been made
     loop.close()
     require(loop, *StockLoop.__annotations__, *OVERRIDDEN)
-    require(asyncio.Handle, "_cancelled", "_callback", "_run")
-    require(asyncio.TimerHandle, *Timer.__annotations__)
+    require(asyncio.Handle, *HANDLE)
+    require(asyncio.TimerHandle, *TIMER)
     require(asyncio.Task, "_log_destroy_pending")
 
 

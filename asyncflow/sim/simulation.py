@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from asyncflow import ambient
 from asyncflow.ambient import World
 from asyncflow.errors import Crashed, Escaped, Stuck, UsageError
+from asyncflow.sim.border import guarded
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.crash import bury
 from asyncflow.sim.disk import Disk
@@ -98,7 +99,7 @@ class Simulation:
                 escapes=self.escapes,
                 limits=self._limits,
             )
-            with loop.collector.in_charge():
+            with loop.collector.in_charge(), guarded(self.escapes, self.threads, loop.progress):
                 return self._play(main, loop)
 
     def crash(self, why: str) -> None:
@@ -125,6 +126,8 @@ class Simulation:
             else:
                 self.trace.emit("process.crash", loop.crashed)
                 bury((self, main), loop.unfinished(), error.__traceback__)
+                if isinstance(error, SystemExit):
+                    raise Crashed(loop.crashed) from None  # a wish that came too late
             raise
         report = wind_down(loop)
         if self.escapes.found:
@@ -137,6 +140,7 @@ class Simulation:
         """Close a world that failed; what goes wrong meanwhile adds to the error and does not replace it."""
         if isinstance(error, Stuck):
             self.trace.emit("process.stuck", error.kind)
+        self.trace.close()  # what is cancelled and closed from here on is no part of the story
         report = None
         with suppress(SystemExit):
             report = wind_down(loop)

@@ -159,7 +159,7 @@ class WirePlan:
     def _strike(self, fault: WireFault, where: dict[str, Any]) -> None:
         self._fired[fault.id] += 1
         if self.on_strike is not None:
-            self.on_strike(fault, where)
+            self.on_strike(fault, dict(where))
 
     # ------------------------------------------------------------------ what they do to a connection
 
