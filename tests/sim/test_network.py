@@ -1,9 +1,11 @@
 """Listeners, connections and what stands in their way, without any real network."""
 
 import asyncio
+import contextvars
 import errno
 import socket
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -14,8 +16,11 @@ from tests.sim.networking import HOST, Recorder, connected, fault, play
 
 
 async def silent(reader, writer):
-    await reader.read()
-    writer.close()
+    try:
+        with suppress(ConnectionResetError):
+            await reader.read()
+    finally:
+        writer.close()
 
 
 async def published(sim, host=HOST):
@@ -99,7 +104,8 @@ def test_all_connections_that_are_open_are_reset_at_that_time():
             await asyncio.sleep(7)
             late = (await loop.create_connection(Recorder, HOST, 80))[1]
             await asyncio.sleep(1)
-            return [end.notes for end in (*ends, late)]
+            late.transport.close()
+            return [list(end.notes) for end in (*ends, late)]
 
     played = play(program, fault("reset-all", window=(5.0, 6.0)))
     assert played.value == [
@@ -276,9 +282,8 @@ async def two_servers_can_t_have_one_port():
 
 
 async def a_server_at_another_machine_s_address_is_refused():
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError, match=r"bind on .*192\.0\.2\.7"):
         await asyncio.start_server(silent, "192.0.2.7", 8080)
-    return raised.value.errno
 
 
 async def a_server_that_has_not_started_refuses():
@@ -301,15 +306,6 @@ async def serving_forever_ends_with_its_cancellation():
     return server.is_serving()
 
 
-async def a_closed_server_takes_nobody_in_but_keeps_whom_it_has():
-    async with connected() as (client, server):
-        port = client.transport.get_extra_info("peername")[1]
-        listening = asyncio.get_running_loop()
-        client.transport.write(b"before")
-        await asyncio.sleep(0.02)
-        return server.received, listening.is_running(), port > 0
-
-
 async def waiting_for_a_closed_server_waits_for_its_connections_where_python_does():
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Recorder, "127.0.0.1", 0)
@@ -320,9 +316,10 @@ async def waiting_for_a_closed_server_waits_for_its_connections_where_python_doe
     await asyncio.sleep(0.02)
     before = waiting.done()
     refused = await outcome(*client.transport.get_extra_info("peername"))
+    kept = client.transport.is_closing()
     client.transport.close()
     await waiting
-    return before, refused[:2]
+    return before, refused[:2], kept
 
 
 async def clients_can_be_sent_away():
@@ -346,7 +343,6 @@ async def clients_can_be_sent_away():
         a_server_at_another_machine_s_address_is_refused,
         a_server_that_has_not_started_refuses,
         serving_forever_ends_with_its_cancellation,
-        a_closed_server_takes_nobody_in_but_keeps_whom_it_has,
         waiting_for_a_closed_server_waits_for_its_connections_where_python_does,
         clients_can_be_sent_away,
     ],
@@ -366,8 +362,6 @@ def test_a_server_on_a_socket_of_one_s_own_has_another_way():
 
 
 def test_servers_see_their_own_context_in_every_connection():
-    import contextvars
-
     who = contextvars.ContextVar("who", default="nobody")
     seen = []
 
@@ -404,7 +398,7 @@ def test_a_thousand_connections_leave_nothing_behind():
                 await writer.wait_closed()
         return asyncio.get_running_loop().time()
 
-    assert run(program()) == pytest.approx(1.0)
+    assert run(program()) == pytest.approx(1, abs=0.01)
 
 
 def test_the_trace_tells_of_a_connection_from_beginning_to_end():
