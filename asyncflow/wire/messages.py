@@ -181,7 +181,5 @@ class Messages:
 
 def _hexadecimal(digits: bytes) -> float:
     """Return the number that is written, or infinity when none is."""
-    try:
-        return inf if digits.startswith((b"+", b"-")) else int(digits, 16)
-    except ValueError:
-        return inf
+    is_number = digits and not digits.strip(b"0123456789abcdefABCDEF")
+    return int(digits, 16) if is_number else inf

@@ -261,9 +261,9 @@ class Pipe:
         edges.update(latency.at for latency in _acting(self._latencies, now))
         edges.update(stall.at for stall in _acting(self._stalls, now))
         for bandwidth in _acting(self._bandwidths, now):
-            edges.update(grid(bandwidth.at, max(1, int(bandwidth.rate * _TICK)), start, stop))
+            edges.update(_grid(bandwidth.at, max(1, int(bandwidth.rate * _TICK)), start, stop))
         for slice_ in _acting(self._slices, now):
-            edges.update(grid(slice_.at, slice_.size, start, stop))
+            edges.update(_grid(slice_.at, slice_.size, start, stop))
         return sorted(edge for edge in edges if start <= edge <= stop)
 
     def _drawn(self, now: float, top: int) -> dict[int, float]:
@@ -299,7 +299,7 @@ class Pipe:
         return is_silent and is_endless and not latency.jitter and latency.at <= self.offset
 
 
-def grid(at: int, size: int, start: int, stop: int) -> range:
+def _grid(at: int, size: int, start: int, stop: int) -> range:
     """Return the places `at`, `at + size`, ... that lie from `start` to before `stop`."""
     first = at if at >= start else start + (at - start) % size
     return range(first, stop, size)

@@ -102,8 +102,12 @@ STREAMS = {
         [(1, "head", OK + b"Content-Length: five\r\n\r\n"), (1, "body", b"hello" + PLAIN)],
     ),
     "so does a broken chunk size": (
-        CHUNKED + b"3\r\nabc\r\n-1\r\n" + PLAIN,
-        [(1, "head", CHUNKED), (1, "body", b"3\r\nabc\r\n-1\r\n" + PLAIN)],
+        CHUNKED + b"3\r\nabc\r\nzz\r\n" + PLAIN,
+        [(1, "head", CHUNKED), (1, "body", b"3\r\nabc\r\nzz\r\n" + PLAIN)],
+    ),
+    "a sign is no part of a chunk size": (
+        CHUNKED + b"+3\r\nabc\r\n0\r\n\r\n" + PLAIN,
+        [(1, "head", CHUNKED), (1, "body", b"+3\r\nabc\r\n0\r\n\r\n" + PLAIN)],
     ),
     "so does a chunk of another size than it says": (
         CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n" + PLAIN,
@@ -156,12 +160,18 @@ def test_a_response_to_head_has_no_body():
     assert texts(LENGTH + LENGTH)[1] == (1, "body", LENGTH[:5])
 
 
+def test_requests_with_head_are_remembered_until_they_are_answered():
+    requests = Messages()
+    requests.feed(GET + b"HEAD / HTTP/1.1\r\n\r\n")
+    assert [requests.answers_head(number) for number in (1, 2, 2)] == [False, True, False]
+
+
 @pytest.mark.parametrize("beginning", [OK + b"X: ", PLAIN], ids=["line", "body"])
 def test_memory_does_not_grow_with_what_flows(beginning):
-    messages, piece = Messages(), b"x" * 100_000
+    messages, piece = Messages(), b"x" * 1000
     messages.feed(beginning)
     tracemalloc.start()
-    for _ in range(20):
+    for _ in range(200):
         messages.feed(piece)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -60,6 +60,7 @@ class Wire:
         ([Bandwidth(50)], [(1.1, b"01234"), (1.2, b"56789"), (2, "half-close")], [0]),
         ([Bandwidth(5)], [(1 + n / 5, b"%d" % (n - 1)) for n in range(1, 11)] + [(3, "half-close")], [0]),
         ([Bandwidth(20, at=8)], [(1, b"01234567"), (1.1, b"89"), (2, "half-close")], [8]),
+        ([Bandwidth(50, at=10)], [(1, TEN), (2, "half-close")], []),
         ([Bandwidth(1000), Bandwidth(50)], [(1.1, b"01234"), (1.2, b"56789"), (2, "half-close")], [0]),
         ([Slice(4)], [(1, b"0123"), (1, b"4567"), (1, b"89"), (2, "half-close")], [4]),
         ([Slice(4, 0.5)], [(1, b"0123"), (1.5, b"4567"), (2, b"89"), (2, "half-close")], [4]),
@@ -100,6 +101,7 @@ class Wire:
         ([Slice(5, 2), Bandwidth(50)], [(1.1, b"01234"), (3.2, b"56789"), (3.2, "half-close")], [0, 5]),
         # Strikes come in the order of the bytes.
         ([Corrupt(8), Stall(5, 1), Corrupt(2)], None, [2, 5, 8]),
+        ([Corrupt(8), Corrupt(2)], None, [2, 8]),
         # A rule that is limited in time acts on what is sent in that time.
         ([Cut(4, start=2)], [(1, TEN), (2, "half-close")], []),
         ([Cut(10, start=2)], [(1, TEN), (2, "reset")], [10]),
@@ -230,6 +232,7 @@ def test_bytes_go_the_short_way_while_nothing_can_strike_them(rules, before, aft
 def test_a_latency_is_plain_when_nobody_listens():
     assert Pipe([Latency(1), Latency(2)]).push(1, TEN) == [Step(4, "data", TEN)]
     assert Pipe([Latency(1), Latency(2)]).plain
+    assert not Pipe([Latency(1, at=20)]).plain
 
 
 def test_each_rule_strikes_once_and_equal_rules_are_two():

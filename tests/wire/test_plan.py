@@ -192,6 +192,14 @@ def test_where_a_fault_struck_is_ready_for_json_and_nobody_else_s():
     assert planned.strikes[1][1]["connection"] == 2
 
 
+def test_strikes_of_one_connection_do_not_share_their_place():
+    planned = Planned({"do": "partition", "window": (0, 5)}, {"do": "reset-all", "window": (10, 20)})
+    connection = planned.connect(1)
+    planned.strikes[0][1].clear()
+    connection.reset()
+    assert planned.strikes == [("f1", {}), ("f2", {"service": HOST, "connection": 1})]
+
+
 TWO = ANSWER + ANSWER
 
 
@@ -234,6 +242,16 @@ def test_bytes_are_counted_in_the_part_of_a_message(options, stream, arrives, ki
     assert sent(planned.connect().down, *pieces) == (arrives, kinds)
     numbers = len(options.get("request", (1,)))
     assert planned.fired == {"f1": 0 if arrives == stream and kinds == ["half-close"] else numbers}
+
+
+def test_a_rule_in_a_part_is_there_once():
+    down = Planned({"do": "latency", "seconds": 1, "part": "body", "byte": 2}).connect().down
+    times = [
+        step.when
+        for now, piece in enumerate([HEAD, b"0123", b"456", b"789"])
+        for step in down.push(now, piece)
+    ]
+    assert times == [0, 1, 2, 3, 4]
 
 
 def test_a_strike_in_a_part_says_which():
