@@ -11,14 +11,14 @@ from typing import Any
 
 from asyncflow import ambient
 from asyncflow.errors import Crashed
-from asyncflow.sim.aiosqlite_shape import check_shape
-from asyncflow.sim.calls import Call
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.lanes import Hands, Lane
-from asyncflow.sim.operations import Hook, Operation, database_name
-from asyncflow.sim.settings import Settings
-from asyncflow.sim.sqlite_time import SQLiteSenses
-from asyncflow.sim.statements import read_statement
+from asyncflow.sim.sqlite.calls import Call
+from asyncflow.sim.sqlite.lanes import Hands, Lane
+from asyncflow.sim.sqlite.operations import Hook, Operation, database_name
+from asyncflow.sim.sqlite.senses import SQLiteSenses
+from asyncflow.sim.sqlite.settings import Settings
+from asyncflow.sim.sqlite.shape import check_shape
+from asyncflow.sim.sqlite.statements import read_statement
 from asyncflow.sim.swaps import swapped
 from asyncflow.sim.trace import Trace
 

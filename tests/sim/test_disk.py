@@ -18,7 +18,7 @@ import pytest
 from asyncflow.errors import Crashed, NotInThisVersion
 from asyncflow.sim import Simulation
 from asyncflow.sim.disk import LATENCY
-from asyncflow.sim.operations import Operation, database_name
+from asyncflow.sim.sqlite.operations import Operation, database_name
 
 
 def _stored(simulation: Simulation) -> list[str]:
@@ -747,7 +747,7 @@ def test_plain_sqlite_has_the_worlds_time_and_chance_too_and_is_in_the_trace(pat
 def test_plain_sqlite_does_not_wait_for_a_lock_since_nobody_could_give_it_back(path: Path) -> None:
     async def program(one: aiosqlite.Connection, other: aiosqlite.Connection) -> None:
         await one.execute("BEGIN IMMEDIATE")
-        plain = sqlite3.connect(path, 60)
+        plain = sqlite3.connect(path, timeout=60)
         with pytest.raises(sqlite3.OperationalError, match="database is locked"):
             plain.execute("INSERT INTO note VALUES ('late')")
         plain.close()
@@ -837,13 +837,13 @@ def test_importing_the_simulation_does_not_import_aiosqlite() -> None:
 @pytest.mark.parametrize(
     ("given", "name"),
     [
-        ("/home/me/notes.db", "notes.db"),
+        ("/srv/data/notes.db", "notes.db"),
         (Path("some") / "notes.db", "notes.db"),
-        (b"/home/me/notes.db", "notes.db"),
+        (b"/srv/data/notes.db", "notes.db"),
         (r"C:\me\notes.db", "notes.db"),
         (":memory:", ":memory:"),
         ("", ":temporary:"),
-        ("file:///home/me/notes.db?mode=ro", "notes.db"),
+        ("file:///srv/data/notes.db?mode=ro", "notes.db"),
         ("file:notes?mode=memory&cache=shared", "notes"),
         ("file:notes.db#part", "notes.db"),
     ],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncflow.sim.statements import read_statement
+from asyncflow.sim.sqlite.statements import read_statement
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ from asyncflow.sim.statements import read_statement
         ("BEGIN IMMEDIATE", "other", "BEGIN IMMEDIATE", None),
         ("ROLLBACK TO point", "other", "ROLLBACK TO point", None),
         ("PRAGMA user_version = 7", "other", "PRAGMA user_version", None),
-        ("VACUUM INTO '/home/me/copy.db'", "write", "VACUUM INTO", None),
-        ("ATTACH DATABASE '/home/me/other.db' AS other", "other", "ATTACH DATABASE", None),
+        ("VACUUM INTO '/srv/data/copy.db'", "write", "VACUUM INTO", None),
+        ("ATTACH DATABASE '/srv/data/other.db' AS other", "other", "ATTACH DATABASE", None),
         ("  -- why\n /* and\nhow */ ;SELECT a\n\tFROM t", "read", "SELECT a FROM t", "t"),
         ("-- nothing but words", "other", "", None),
         ("", "other", "", None),

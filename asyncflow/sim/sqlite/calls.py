@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from asyncflow.sim.statements import read_statement
+from asyncflow.sim.sqlite.statements import read_statement
 
 STOP = "close_and_stop"
 """aiosqlite's name for what is behind `stop`."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow.sim.clock import EPOCH, Clock
-from asyncflow.sim.sqlite_time import SQLiteSenses
+from asyncflow.sim.sqlite.senses import SQLiteSenses
 
 _VERSION = sqlite3.sqlite_version_info
 

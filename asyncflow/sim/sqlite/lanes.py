@@ -14,9 +14,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from asyncflow.sim.calls import is_stop, read_call, repeatable
-from asyncflow.sim.operations import Operation, asked_database
-from asyncflow.sim.settings import Settings
+from asyncflow.sim.sqlite.calls import is_stop, read_call, repeatable
+from asyncflow.sim.sqlite.operations import Operation, asked_database
+from asyncflow.sim.sqlite.settings import Settings
 
 if TYPE_CHECKING:
     from asyncflow.sim.disk import Disk

@@ -6,8 +6,8 @@ from importlib import metadata
 from types import CodeType, ModuleType
 
 from asyncflow.errors import NotInThisVersion
-from asyncflow.sim.calls import STOP
-from asyncflow.sim.lanes import Hands, Lane
+from asyncflow.sim.sqlite.calls import STOP
+from asyncflow.sim.sqlite.lanes import Hands, Lane
 
 
 def check_shape(core: ModuleType) -> None:
