@@ -126,6 +126,8 @@ class Simulation:
             else:
                 self.trace.emit("process.crash", loop.crashed)
                 bury((self, main), loop.unfinished(), error.__traceback__)
+                if isinstance(error, SystemExit):
+                    raise Crashed(loop.crashed) from None  # a wish that came too late
             raise
         report = wind_down(loop)
         if self.escapes.found:
@@ -138,6 +140,7 @@ class Simulation:
         """Close a world that failed; what goes wrong meanwhile adds to the error and does not replace it."""
         if isinstance(error, Stuck):
             self.trace.emit("process.stuck", error.kind)
+        self.trace.close()  # what is cancelled and closed from here on is no part of the story
         report = None
         with suppress(SystemExit):
             report = wind_down(loop)

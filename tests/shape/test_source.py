@@ -37,6 +37,8 @@ WAITING = {
 DATABASES = {"sqlite3", "aiosqlite"}
 SPEAK_SQL = (
     "asyncflow.store",
+    "asyncflow.sim.disk",
+    "asyncflow.sim.sqlite",
     "asyncflow.tasks",
     "asyncflow.examples",
     "asyncflow.scenario.rows",
