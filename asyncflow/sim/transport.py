@@ -13,7 +13,7 @@ import os
 from asyncio import transports
 from asyncio.trsock import TransportSocket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context
 from typing import Any, Literal
 
@@ -160,20 +160,23 @@ class Transport(transports._FlowControlMixin):
 
     def _flush(self) -> None:
         """Send what waits in the buffer, as far as the system takes it, but no crumbs."""
-        room = _WINDOW - self._on_way
-        if room < self._backlog_size and room < _WINDOW // 2:
-            return
-        pieces: list[memoryview] = []
+        while self._backlog:
+            room = _WINDOW - self._on_way
+            if room < self._backlog_size and room < _WINDOW // 2:
+                return
+            data = b"".join(self._unload(room))
+            self._backlog_size -= len(data)
+            self._send(data)
+
+    def _unload(self, room: int) -> Iterator[memoryview]:
+        """Take so many bytes out of the buffer, or all."""
         while self._backlog and room:
             piece = self._backlog.popleft()
             if len(piece) > room:
                 self._backlog.appendleft(piece[room:])
                 piece = piece[:room]
             room -= len(piece)
-            pieces.append(piece)
-        data = b"".join(pieces)
-        self._backlog_size -= len(data)
-        self._send(data)
+            yield piece
 
     def _send(self, data: bytes) -> None:
         self._trace.emit("net.send", self._line.label, self._direction, len(data))
@@ -294,7 +297,7 @@ class Transport(transports._FlowControlMixin):
 
     def _refuse(self) -> None:
         """Answer what came too late as a kernel does: with a reset."""
-        if not self._peer._gone:
+        if not self._peer._gone and self._pipe.dead not in ("blackhole", "never"):
             self._peer._inbox.expect([Step(self._clock.now + self._line.latency, "reset")])
 
     # ------------------------------------------------------------------ closing

@@ -1,4 +1,4 @@
-"""What the tests of the simulated network have in common: a world with a plan, a server in it, and recorders."""
+"""What the tests of the simulated network share: a world with a plan, a server in it, and recorders."""
 
 from __future__ import annotations
 

@@ -190,9 +190,12 @@ def test_a_large_body_is_held_back_by_a_slow_reader_and_arrives_whole():
 
 def test_a_large_request_arrives_whole():
     async def program(sim):
-        async with website(sim, application()), client() as session:
-            async with session.post(f"{URL}/echo", data=b"y" * 900_000) as response:
-                return len(await response.read())
+        async with (
+            website(sim, application()),
+            client() as session,
+            session.post(f"{URL}/echo", data=b"y" * 900_000) as response,
+        ):
+            return len(await response.read())
 
     assert play(program).value == 900_000
 
@@ -267,7 +270,9 @@ def test_the_same_program_says_the_same_in_both_worlds():
             async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
                 for path in ("/sized", "/json", "/nothing"):
                     async with session.get(path) as response:
-                        said.append((response.status, response.headers.get("Content-Length"), await response.read()))
+                        said.append(
+                            (response.status, response.headers.get("Content-Length"), await response.read())
+                        )
                 async with session.get("/large") as response:
                     said.append(len(await response.read()))
                 async with session.post("/echo", data=b"z" * 300_000) as response:

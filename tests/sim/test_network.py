@@ -123,7 +123,9 @@ def test_all_connections_that_are_open_are_reset_at_that_time():
 def test_a_published_name_leads_to_its_server_at_any_port_and_in_any_case():
     async def program(sim):
         async with await published(sim):
-            return [await outcome(host, port) for host in (HOST, "WWW.Example.ORG.") for port in (80, 443, 8443)]
+            return [
+                await outcome(host, port) for host in (HOST, "WWW.Example.ORG.") for port in (80, 443, 8443)
+            ]
 
     assert {error for error, _, _ in play(program).value} == {None}
 
@@ -179,7 +181,9 @@ def test_the_client_s_port_is_told_in_the_client_s_context():
     async def program(sim):
         sim.network.on_connect = lambda port: told.append((asyncio.current_task().get_name(), port))
         async with connected() as (client, server):
-            return client.transport.get_extra_info("sockname")[1], server.transport.get_extra_info("peername")[1]
+            return client.transport.get_extra_info("sockname")[1], server.transport.get_extra_info(
+                "peername"
+            )[1]
 
     async def named(sim):
         asyncio.current_task().set_name("caller")
@@ -192,13 +196,11 @@ def test_the_client_s_port_is_told_in_the_client_s_context():
 def test_a_fault_strikes_the_caller_that_it_is_meant_for():
     async def program(sim):
         callers = iter([None, ("load", 1), ("load", 2), ("store", 2)])
-        caller = None
-        sim.network.caller = lambda: caller
-        found = []
-        async with await published(sim):
-            for caller in callers:
-                found.append((await outcome())[0])
-        return found
+        sim.network.caller = lambda: next(callers)
+        sim.network.publish(HOST, 4711)
+        async with await asyncio.start_server(silent, "127.0.0.1", 4711):
+            addresses = [("198.18.0.1", 443)] * 4
+            return [(await outcome(*address))[0] for address in addresses]
 
     meant = WireFault(id="f", host=HOST, do="refuse", task="load", attempts=(2,))
     assert play(program, meant).value == [None, None, ConnectionRefusedError, None]
@@ -233,9 +235,15 @@ def test_a_local_address_may_be_chosen():
     ("arguments", "sentence"),
     [
         ({}, "host and port was not specified and no sock specified"),
-        ({"host": "h", "port": 1, "sock": object()}, "host/port and sock can not be specified at the same time"),
+        (
+            {"host": "h", "port": 1, "sock": object()},
+            "host/port and sock can not be specified at the same time",
+        ),
         ({"host": "h", "port": 1, "server_hostname": "h"}, "server_hostname is only meaningful with ssl"),
-        ({"host": "h", "port": 1, "ssl_handshake_timeout": 1}, "ssl_handshake_timeout is only meaningful with ssl"),
+        (
+            {"host": "h", "port": 1, "ssl_handshake_timeout": 1},
+            "ssl_handshake_timeout is only meaningful with ssl",
+        ),
         ({"port": 1, "ssl": True}, "You must set server_hostname when using ssl without a host"),
     ],
 )
@@ -413,7 +421,7 @@ def test_the_trace_tells_of_a_connection_from_beginning_to_end():
             await writer.wait_closed()
 
     assert play(program).lines == [
-        "0.000000 dns www.example.org 198.18.0.1",
+        '0.000000 dns www.example.org "198.18.0.1"',
         "0.000000 net.connect client>www.example.org#1",
         "0.001000 net.send client>www.example.org#1 up 5",
         "0.001500 net.recv client>www.example.org#1 up 5",

@@ -10,9 +10,8 @@ import sys
 
 import pytest
 
-from asyncflow.sim import Simulation, run
-from asyncflow.wire.plan import WirePlan
-from tests.sim.networking import HOST, Recorder, connected, fault
+from asyncflow.sim import run
+from tests.sim.networking import Recorder, connected
 
 LARGE = b"x" * 4_000_000
 
@@ -258,7 +257,9 @@ AGREED = (
 )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="resets differ on Windows; the simulation is a kernel of Unix")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="resets differ on Windows; the simulation is a kernel of Unix"
+)
 @pytest.mark.parametrize("program", AGREED, ids=lambda program: program.__name__)
 def test_the_simulated_transports_do_what_real_ones_do(program):
     assert run(program()) == asyncio.run(program())
