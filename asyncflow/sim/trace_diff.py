@@ -64,8 +64,11 @@ def header_differences(left: TraceHeader, right: TraceHeader) -> Iterator[tuple[
     for field in fields(TraceHeader):
         one, other = getattr(left, field.name), getattr(right, field.name)
         if one != other:
-            both = ("none" if value is None else str(value) for value in (one, other))
-            yield _NAMES.get(field.name, field.name), *both
+            yield _NAMES.get(field.name, field.name), _plain(one), _plain(other)
+
+
+def _plain(value: object) -> str:
+    return "none" if value is None else str(value)
 
 
 def _what(left: str | None, right: str | None) -> str:
