@@ -147,7 +147,10 @@ class Lane:
             if pause:
                 return pause
             error = error or self._disk.after(job.operation)
-        self._disk.tell(job.operation, *([] if error is None else [_name(error)]))
+        if error is None:
+            self._disk.tell(job.operation)
+        else:
+            self._disk.tell(job.operation, _name(error))
         job.answer(value, error)
         return 0.0
 
@@ -188,7 +191,7 @@ class Lane:
 
     def _pause(self, job: _Job, error: BaseException | None) -> float:
         """Return the seconds that SQLite would sleep before it tries again; 0 where it would not try."""
-        if not _is_busy(error) or self._settings is None:
+        if error is None or self._settings is None or not _is_busy(error):
             return 0.0
         if self._has_lock and job.call.kind != "commit":
             return 0.0  # whoever it would wait for may be waiting for that lock
@@ -225,7 +228,7 @@ def _in_transaction(connection: sqlite3.Connection | None) -> bool:
         return False
 
 
-def _is_busy(error: BaseException | None) -> bool:
+def _is_busy(error: BaseException) -> bool:
     name = getattr(error, "sqlite_errorname", None) or ""
     return name.startswith("SQLITE_BUSY") and name != "SQLITE_BUSY_SNAPSHOT"
 
