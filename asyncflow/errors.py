@@ -106,8 +106,8 @@ class Stuck(AsyncflowError):
 
     Attributes:
         kind: `deadlock`, `livelock` or `overtime`.
-        tasks: the unfinished tasks in the order in which they were made, each with its name and where it waits;
-            in a livelock those that ran last, the latest first.
+        tasks: the unfinished tasks in the order in which they were made, each with its name and where it
+            waits; in a livelock those that ran last, the latest first.
     """
 
     def __init__(self, message: str, kind: str = "deadlock", tasks: Sequence[tuple[str, str]] = ()) -> None:
