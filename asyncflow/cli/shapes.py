@@ -215,6 +215,7 @@ class RunShape(Shape):
     seed: int | None
     parent: str | None
     parameters: dict[str, str]
+    scheduled_at: float | None
     started_at: float
     duration_s: float
     is_over: bool

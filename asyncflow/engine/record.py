@@ -53,6 +53,7 @@ class Record:
             parameters={name: _short(value) for name, value in parameters.items()},
         )
         self.store = store
+        self._scheduled = options.scheduled
         self._owned_store = owned_store
         self._journal = store.journal(self.header)
         self._listeners = world.listeners
@@ -79,6 +80,7 @@ class Record:
             "scenario": header.scenario,
             "seed": header.seed,
             "parameters": dict(header.parameters),
+            "scheduled": self._scheduled,
         }
         self.emit("run_started", 0, 0, detail)
 
