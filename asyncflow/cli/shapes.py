@@ -45,6 +45,20 @@ class FlowRow(Shape):
     last: RunRow | None
 
 
+class ServedRow(Shape):
+    """One line of `serve --json`: a run that a schedule made, and that has ended."""
+
+    run: str
+    name: str
+    flow: str
+    scheduled_at: float
+    started_at: float
+    duration_s: float
+    state: str
+    message: str
+    store: str
+
+
 class VariantRow(msgspec.Struct, forbid_unknown_fields=True):
     """A variant of a scenario."""
 
@@ -250,6 +264,7 @@ SHAPES: dict[str, Any] = {
     "events": list[EventShape],
     "runs": list[RunRow],
     "flows": list[FlowRow],
+    "served": ServedRow,
     "scenarios": list[ScenarioRow],
 }
 """The shape of each answer, by the word that `asyncflow schema` takes."""

@@ -19,7 +19,7 @@ _WORDS = ("scenario", "report", "run", "events", "runs", "flows", "scenarios")
     "completes and checks them. The others are those of what --json prints: `report` of scenario, `run` of "
     "show and run, `events` of show --events, and the lists.",
     examples=("asyncflow schema scenario > scenario.schema.json", "asyncflow schema runs"),
-    json=False,
+    json=None,
 )
 @click.argument("what", metavar="WHAT", type=click.Choice(_WORDS))
 @click.pass_obj
