@@ -1,8 +1,8 @@
 """What one floor asks of another that it may not import.
 
-`Flow.run` needs an engine, or what follows a schedule, the engine a store unless it is given one, and
-`visualize` a drawer. None may be imported from where it is needed: each has one slot here, filled on first use. Everything else is a protocol
-that assembly code passes in.
+`Flow.run` needs an engine, or what follows its schedule, the engine a store unless it is given one, and
+`visualize` a drawer. None may be imported from where it is needed: each has one slot here, filled on first
+use. Everything else is a protocol that assembly code passes in.
 """
 
 from __future__ import annotations

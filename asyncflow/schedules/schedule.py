@@ -97,7 +97,8 @@ class Schedule:
         """
         fires = self.fires(after)
         found = list(islice(fires, n))
-        for fire in fires if found else ():
+        has_company = bool(found) and len(self.clocks) > 1
+        for fire in fires if has_company else ():
             if fire.instant != found[-1].instant:
                 break
             found.append(fire)
@@ -149,8 +150,8 @@ class Schedule:
             if fire.at.date() != day:
                 day = fire.at.date()
                 patience -= _COST_OF_A_DAY
-                if self._refuses_the_day(fire.at):
-                    fires = clock.fires(_next_midnight(fire.at, clock) - TICK)
+            elif self._refuses_the_day(fire.at):
+                fires = clock.fires(_next_midnight(fire.at, clock) - TICK)
         if is_vain and patience <= 0:
             raise InvalidSchedule(
                 f"no time of {clock!r} passes the filters: looked until {day} in vain; do the filters "

@@ -24,8 +24,11 @@ from asyncflow.schedules import Fire, Schedule
 from asyncflow.serving.lateness import Moments, take_due
 from asyncflow.serving.telling import Teller
 
-_LONGEST_NAP = 60.0
-"""Seconds after which the wall clock is looked at again: it may be set, and computers sleep."""
+_LONGEST_NAP = 30.0
+"""Seconds after which the wall clock is looked at again: it may be set, and computers sleep.
+
+Half of what counts as being on time, so that nothing is missed for a nap.
+"""
 
 _SHORTEST_NAP = 0.001
 

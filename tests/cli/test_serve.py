@@ -21,11 +21,11 @@ from datetime import datetime, timedelta, timezone
 from asyncflow import flow, task
 from asyncflow.schedules import DatesSchedule, IntervalSchedule
 
-@flow(schedule=IntervalSchedule(0.02, runs=2))
+@flow(schedule=IntervalSchedule(0.02, runs=2, overlap="queue", missed="all"))
 async def good():
     print("printed by the body")
 
-@flow(name="bad one", schedule=IntervalSchedule(0.02, runs=2))
+@flow(name="bad one", schedule=IntervalSchedule(0.02, runs=2, overlap="queue", missed="all"))
 async def bad():
     raise ValueError("no luck")
 
