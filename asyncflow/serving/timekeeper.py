@@ -159,6 +159,7 @@ class Timekeeper:
                 self._teller.left_out(self.flow.name, due.missed, due.until, "their time was missed")
             for together in due.run:
                 self._admit(together)
+            await asyncio.sleep(0)  # where fires come faster than they are dealt with, others have a turn too
         if moments.next_at is None:
             self._teller.exhausted(self.flow.name)
         self._no_more = True

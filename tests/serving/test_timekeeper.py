@@ -24,6 +24,7 @@ from asyncflow.schedules import (
     filters,
 )
 from asyncflow.serving import Timekeeper
+from asyncflow.store import MemoryStore
 from tests.clock import EPOCH, Clock, run_virtual
 from tests.engine.kit import of_kind, virtually
 from tests.serving.kit import Notes, clock, follow
@@ -230,6 +231,39 @@ def test_with_cancel_the_newest_fire_wins_over_those_that_wait():
     assert "left out 1 until 22:15:00: the next one has come" in notes.news
 
 
+def test_a_run_that_is_still_being_prepared_is_cancelled_too():
+    class Slow(MemoryStore):
+        async def open(self) -> None:
+            await asyncio.sleep(90)
+
+    seen: list[str] = []
+    slow = lasting(200, IntervalSchedule(MINUTE, runs=2, overlap="cancel"), seen)
+    _, notes = follow(slow.with_options(store=Slow()))
+    assert [run.state.name for run in notes.runs] == ["Cancelled", "Success"]
+    assert seen == ["22:17:00"]
+
+
+def test_fires_that_come_faster_than_they_are_dealt_with_leave_runs_their_turn():
+    early: list[str] = []
+
+    class Busy(Notes):
+        def waiting(self, flow: str, at: datetime) -> None:
+            late[0] += 0.001
+
+        def exhausted(self, flow: str) -> None:
+            early.extend(self.lines)
+
+    late = [0.0]
+    now = Clock()
+
+    async def story() -> None:
+        ambient.world().wall = lambda: EPOCH + now.now + late[0]
+        await Timekeeper(lasting(0, IntervalSchedule(0.001, runs=50)), {}, teller=Busy()).follow()
+
+    run_virtual(story(), clock=now)
+    assert any(line.startswith("Success") for line in early)
+
+
 # ---------------------------------------------------------------------------- missed fires
 
 
@@ -263,6 +297,11 @@ def after_a_nap(rules: dict[str, Any], minutes: float) -> tuple[list[str], list[
         ({}, ["22:18:20"], "left out 4 until 22:18:00: their time was missed"),
         ({"missed": "once"}, ["22:18:20"], "left out 4 until 22:18:00: their time was missed"),
         (
+            {"missed": "once", "overlap": "queue"},
+            ["22:18:20"],
+            "left out 4 until 22:18:00: their time was missed",
+        ),
+        (
             {"missed": "all", "overlap": "queue"},
             ["22:18:20", "22:18:21", "22:18:22", "22:18:23", "22:18:24"],
             None,
@@ -273,7 +312,7 @@ def after_a_nap(rules: dict[str, Any], minutes: float) -> tuple[list[str], list[
             "left out 3 until 22:18:00: their time was missed",
         ),
     ],
-    ids=["skip", "once", "all", "all that fit"],
+    ids=["skip", "once", "once, with a queue", "all", "all that fit"],
 )
 def test_fires_that_were_slept_through(rules: dict[str, Any], starts: list[str], left_out: str | None):
     seen, news = after_a_nap(rules, 5)
