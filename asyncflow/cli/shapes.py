@@ -32,6 +32,8 @@ class RunRow(Shape):
     seed: int | None
     parameters: dict[str, str]
     home: str | None
+    variant: str | None = None
+    world: Literal["real", "simulated"] = "real"
 
 
 class FlowRow(Shape):
@@ -111,14 +113,24 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True):
     detail: str
 
 
+class DifferenceShape(msgspec.Struct, forbid_unknown_fields=True):
+    """The first difference of two traces; a line that is null was not there, since its trace had ended."""
+
+    line: int
+    left: str | None
+    right: str | None
+    before: list[str]
+    what: str
+
+
 class ReportShape(Shape):
-    """What `scenario --json` prints."""
+    """What `scenario --json` prints; the last four are there in the simulated world only."""
 
     scenario: str
     variant: str | None
     world: Literal["real", "simulated"]
     seed: int | None
-    verdict: Literal["held", "violated", "not-reached"]
+    verdict: Literal["held", "violated", "not-reached", "stuck", "diverged", "escaped"]
     sentence: str
     run: str
     name: str
@@ -129,6 +141,26 @@ class ReportShape(Shape):
     virtual_s: float
     wall_s: float
     home: str
+    trace: str | msgspec.UnsetType = msgspec.UNSET
+    repeats: int | msgspec.UnsetType = msgspec.UNSET
+    traces: int | msgspec.UnsetType = msgspec.UNSET
+    difference: DifferenceShape | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class HeaderDifference(msgspec.Struct, forbid_unknown_fields=True):
+    """Something that two traces are not both of, such as the seed."""
+
+    what: str
+    left: str
+    right: str
+
+
+class ComparisonShape(Shape):
+    """What `trace diff --json` prints."""
+
+    same: bool
+    header: list[HeaderDifference]
+    difference: DifferenceShape | None
 
 
 class ErrorShape(msgspec.Struct, forbid_unknown_fields=True):
@@ -240,6 +272,8 @@ class RunShape(Shape):
     faults: list[Struck]
     breakers: list[BreakerShape]
     notices: list[NoticeShape]
+    variant: str | None = None
+    world: Literal["real", "simulated"] = "real"
     result: Any = msgspec.UNSET
     result_text: str | msgspec.UnsetType = msgspec.UNSET
     store: str | msgspec.UnsetType = msgspec.UNSET
@@ -266,5 +300,6 @@ SHAPES: dict[str, Any] = {
     "flows": list[FlowRow],
     "served": ServedRow,
     "scenarios": list[ScenarioRow],
+    "comparison": ComparisonShape,
 }
 """The shape of each answer, by the word that `asyncflow schema` takes."""

@@ -160,7 +160,7 @@ class Plan:
         if self.waits and isinstance(outcome, Refused):
             decision = wait_for_admission(outcome, attempt)
         else:
-            decision = decide(self.retry, outcome, attempt, here.stream("retry"), here.wall())
+            decision = decide(self.retry, outcome, attempt, here.stream("backoff"), here.wall())
         if isinstance(decision, Again) and _requests_now() > requests:
             # The body answered a cancellation with something of its own. That stands; it is not run again.
             return Enough("the caller was cancelled during the attempt")
@@ -168,7 +168,7 @@ class Plan:
 
     def _too_long(self, attempt: int, cancelled: BaseException) -> AttemptTimedOut:
         limit = spoken(self.timeout or 0.0)
-        error = AttemptTimedOut(f"attempt {attempt} ran longer than its timeout of {limit} and was cancelled")
+        error = AttemptTimedOut(f"attempt {attempt} ran longer than its timeout of {limit} and was given up")
         error.__cause__ = cancelled  # its traceback shows where the body was
         return error
 

@@ -1,1 +1,1 @@
-"""What goes wrong on the wire: plain rules for one direction of one stream, and the plan that hands them out."""
+"""What goes wrong on the wire: rules for one direction of one stream, and the plan that hands them out."""

@@ -14,6 +14,7 @@ import pytest
 
 from asyncflow import ambient, flow, signals, task
 from asyncflow.engine import collector
+from asyncflow.errors import UsageError
 from tests.engine.kit import of_kind, play, virtually
 from tests.engine.kit import states as final
 
@@ -470,6 +471,18 @@ class TestKeys:
         assert list(final(run)) == ["give", "give#2", "give@eu", "inner", "inner#2", "give?1", "give?2"]
         assert [task_run.resumable for task_run in run.tasks] == [True] * 5 + [False] * 2
         assert run.tasks["give@eu"].idempotency_key == f"{run.id}/give@eu"
+
+    def test_a_key_that_is_taken_is_refused_since_two_calls_would_share_an_idempotency_key(self):
+        @flow
+        async def f():
+            give.with_options(key="eu")()
+            pass_on.with_options(key="eu")(1)
+            with pytest.raises(UsageError, match=r"'give' was called twice with key='eu'.*a key of its own"):
+                give.with_options(key="eu")()
+
+        run = play(f)
+        assert run.is_success()
+        assert list(final(run)) == ["give@eu", "pass_on@eu"]
 
     def test_task_runs_are_found_by_place_name_key_slice_and_recorded_call(self):
         run = play(flow(name="f")(lambda: pass_on(give(give()))))

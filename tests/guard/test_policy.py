@@ -144,7 +144,7 @@ def test_a_timeout_comes_out_as_a_timeout_error():
     with pytest.raises(TimeoutError) as raised:
         run_virtual(Policy(timeout=timedelta(milliseconds=250)).call(Body(9.0)))
     assert isinstance(raised.value, AttemptTimedOut)
-    assert str(raised.value) == "attempt 1 ran longer than its timeout of 250 ms and was cancelled"
+    assert str(raised.value) == "attempt 1 ran longer than its timeout of 250 ms and was given up"
 
 
 def test_an_error_that_came_out_leaves_no_cycle():
