@@ -14,6 +14,7 @@ from asyncflow.flow import Flow
 from asyncflow.schedules import DatesSchedule, IntervalSchedule, Schedule
 from asyncflow.serving import Service
 from asyncflow.serving.service import last_fire
+from asyncflow.sim.simulation import Simulation
 from asyncflow.store import MemoryStore
 from tests.clock import EPOCH, Clock, run_virtual
 from tests.engine.kit import virtually
@@ -144,3 +145,17 @@ def test_runs_that_no_schedule_made_are_passed_over():
         return await last_fire(store, "etl")
 
     assert virtually(story()) == datetime.fromtimestamp(EPOCH + 40, UTC)
+
+
+def test_a_simulated_world_has_the_same_fires_and_the_same_trace_every_time():
+    def simulated() -> tuple[list[str], str]:
+        notes = Notes()
+        simulation = Simulation(seed=7)
+        simulation.run(served([named("etl", IntervalSchedule(MINUTE, runs=3))], notes))
+        return [*notes.lines, *(run.name for run in notes.runs)], simulation.trace.digest()
+
+    first = simulated()
+    assert [line for line in first[0] if "Success" in line] == [
+        f"Success of 22:{minute}:00" for minute in (14, 15, 16)
+    ]
+    assert simulated() == first
