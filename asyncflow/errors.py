@@ -43,6 +43,10 @@ class InvalidPolicy(UsageError, ValueError):
     """A policy's setting is out of range or contradicts another one."""
 
 
+class InvalidSchedule(UsageError, ValueError):
+    """A schedule can't be read, contradicts itself, or never comes to a time that its filters let through."""
+
+
 class ParameterError(UsageError, ValueError):
     """A flow's parameters are missing, unexpected or of the wrong type; one message names them all."""
 
