@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from types import CodeType, ModuleType
 
-from asyncflow.errors import UsageError
+from asyncflow.errors import NotInThisVersion
 from asyncflow.sim.calls import STOP
 from asyncflow.sim.lanes import Hands, Lane
 
@@ -17,22 +17,22 @@ def check_shape(core: ModuleType) -> None:
         core: `aiosqlite.core`, with a lane in the place of `SimpleQueue` and hands in that of `Thread`.
 
     Raises:
-        UsageError: when it is built in another way; the text says in which.
+        NotInThisVersion: names the version of aiosqlite and everything that is missing.
     """
     connection = core.connect(":memory:")
     asked = getattr(getattr(connection, "_connector", None), "__code__", None)
     stop = getattr(core.Connection.stop, "__code__", None)
     found = {
-        "Connection._tx made by core.SimpleQueue()": isinstance(getattr(connection, "_tx", None), Lane),
-        "Connection._thread made by core.Thread()": isinstance(getattr(connection, "_thread", None), Hands),
-        "the name `database` in core.connect()": "database" in getattr(asked, "co_freevars", ()),
-        f"the function `{STOP}` in Connection.stop()": STOP in _inner_names(stop),
+        "Connection._tx made by SimpleQueue()": isinstance(getattr(connection, "_tx", None), Lane),
+        "Connection._thread made by Thread()": isinstance(getattr(connection, "_thread", None), Hands),
+        "name `database` in connect()": "database" in getattr(asked, "co_freevars", ()),
+        f"function `{STOP}` in Connection.stop()": STOP in _inner_names(stop),
     }
     missing = [what for what, is_there in found.items() if not is_there]
     if missing:
-        raise UsageError(
-            f"aiosqlite {metadata.version('aiosqlite')} can't run in a simulated world: it has no longer "
-            f"{', nor '.join(missing)}. Use the version 0.22.1, or a newer asyncflow"
+        raise NotInThisVersion(
+            f"aiosqlite {metadata.version('aiosqlite')} has no {', no '.join(missing)}, which the simulated "
+            "world relies on; use aiosqlite 0.22.1, or the real world"
         )
 
 

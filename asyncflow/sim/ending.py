@@ -22,32 +22,27 @@ def wind_down(loop: SimLoop) -> Stuck | None:
         SystemExit: when clean-up code asked for it; the loop is closed all the same.
     """
     loop.end(LAST_WORDS)
+    exits: list[SystemExit] = []
     try:
-        _cancel_all(loop)
+        while tasks := loop.unfinished():
+            _cancel(loop, tasks, exits)
         loop.run_until_complete(loop.shutdown_asyncgens())
     except Stuck:
-        pass  # the tasks that it is about are named below
+        pass  # told below, by those tasks that are left
     finally:
         left = loop.unfinished()
         report = _will_not_end(left) if left else None
-        for task in left:
-            _close(loop, task)
+        for _ in range(2):  # what the last words of a task start has not begun, and so has none itself
+            for task in loop.unfinished():
+                _close(loop, task)
         loop.close()
+    if exits:
+        raise exits[0]
     return report
 
 
-def _cancel_all(loop: SimLoop) -> None:
-    """Cancel all tasks, and those which their clean-up starts, until there are none."""
-    while tasks := loop.unfinished():
-        for task in tasks:
-            task.cancel()
-        _run_until_ended(loop, tasks)
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()):
-                _complain(loop, task, error)
-
-
-def _run_until_ended(loop: SimLoop, tasks: Sequence[asyncio.Task[Any]]) -> None:
+def _cancel(loop: SimLoop, tasks: Sequence[asyncio.Task[Any]], exits: list[SystemExit]) -> None:
+    """Cancel tasks and run until they have ended; which may have made others."""
     running = len(tasks)
 
     def one_less(_task: asyncio.Task[Any]) -> None:
@@ -58,7 +53,16 @@ def _run_until_ended(loop: SimLoop, tasks: Sequence[asyncio.Task[Any]]) -> None:
 
     for task in tasks:
         task.add_done_callback(one_less)
-    loop.run_forever()
+        task.cancel()
+    while running:
+        try:
+            loop.run_forever()
+        except SystemExit as wish:
+            exits.append(wish)  # the others have their clean-up, too
+    for task in tasks:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and error not in exits:
+            _complain(loop, task, error)
 
 
 def _will_not_end(tasks: Sequence[asyncio.Task[Any]]) -> Stuck:

@@ -101,6 +101,11 @@ class Lane:
             self._try(self._jobs.popleft(), may_wait=False)
         self._rest()
 
+    def forget(self) -> None:
+        """Drop what still waits for its time: it never comes."""
+        self._jobs.clear()
+        self.finish()
+
     def _latency(self) -> float:
         return 0.0 if self._is_over(self._jobs[0]) else self._disk.latency
 

@@ -41,6 +41,7 @@ class Listener:
         tls: how connections become secure; None when they don't.
         server: the server it belongs to, which counts its connections.
         context: where its protocols are called.
+        handshakes: what is about to become secure.
     """
 
     socket: SimSocket
@@ -48,6 +49,7 @@ class Listener:
     tls: Handshake | None
     server: Any
     context: Context = field(default_factory=contextvars.copy_context)
+    handshakes: set[asyncio.Task[None]] = field(default_factory=set)
 
     def accept(self, loop: asyncio.AbstractEventLoop, transport: Transport) -> None:
         """Give a connection that has arrived to the server."""
@@ -57,13 +59,18 @@ class Listener:
             return
         try:
             protocol = self.factory()
-            if self.tls is not None:
-                protocol = self.tls.server(loop, protocol)
             self.server._attach(*arguments)
-            transport.open(protocol, lambda: self.server._detach(*arguments))
         except BaseException:
             transport.abort()
             raise
+        if self.tls is None:
+            transport.open(protocol, lambda: self.server._detach(*arguments))
+        else:
+            handshake = loop.create_task(
+                self.tls.server(loop, protocol, transport, lambda: self.server._detach(*arguments))
+            )
+            self.handshakes.add(handshake)
+            handshake.add_done_callback(self.handshakes.discard)
 
 
 class Listeners:

@@ -113,24 +113,24 @@ class Names:
         """
         name = "" if host is None else plain(host)
         if host is None:
-            found = _ANY if flags & socket.AI_PASSIVE else _HOME
+            address = _of_family(_ANY if flags & socket.AI_PASSIVE else _HOME, family)
         elif flags & socket.AI_NUMERICHOST or _is_numeric(name):
-            found = [name]
+            address = name
         else:
-            found = await self._look_up(name)
+            address = _of_family(await self._look_up(name), family)
         # What the real machine is connected to is none of this world's business.
         hints = flags & ~getattr(socket, "AI_ADDRCONFIG", 0) | socket.AI_NUMERICHOST
         with stepped_out():
-            answers = _socket.getaddrinfo(_of_family(found, family), port, family, type, proto, hints)
+            answers = _socket.getaddrinfo(address, port, family, type, proto, hints)
         return [
             (
                 socket.AddressFamily(kin),
                 socket.SocketKind(kind),
                 protocol,
                 name if official else "",
-                address,
+                found,
             )
-            for kin, kind, protocol, official, address in answers
+            for kin, kind, protocol, official, found in answers
         ]
 
     async def getnameinfo(self, sockaddr: Address, flags: int = 0) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.limits import Limits
-from asyncflow.sim.stuck import stuck
+from asyncflow.sim.stuck import runner_of, stuck
 
 _WATCHED = 1_000
 """Callbacks that are looked at to find out what keeps a world busy at one instant."""
@@ -116,7 +116,7 @@ class Patience:
                 break
             handle = ready.popleft()
             if not handle.cancelled():
-                runner = _runner_of(handle)
+                runner = runner_of(handle)
                 seen.pop(id(runner), None)
                 seen[id(runner)] = runner
                 handle._run()
@@ -124,10 +124,3 @@ class Patience:
 
     def _give_up(self, kind: str, sentence: str, recent: Sequence[Any] = ()) -> NoReturn:
         raise stuck(kind, sentence, self._loop.unfinished(), recent)
-
-
-def _runner_of(handle: asyncio.Handle) -> Any:
-    """Return the task that a callback advances, or the function that it calls."""
-    callback = handle._callback  # type: ignore[attr-defined]
-    owner = getattr(callback, "__self__", None)
-    return owner if isinstance(owner, asyncio.Task) else callback

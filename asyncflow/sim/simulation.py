@@ -126,6 +126,8 @@ class Simulation:
             else:
                 self.trace.emit("process.crash", loop.crashed)
                 bury((self, main), loop.unfinished(), error.__traceback__)
+                if isinstance(error, SystemExit):
+                    raise Crashed(loop.crashed) from None  # a wish that came too late
             raise
         report = wind_down(loop)
         if self.escapes.found:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -64,7 +66,7 @@ class SimSocket:
             OSError: when there is no other end.
         """
         if self._peer is None:
-            raise OSError(107, "Transport endpoint is not connected")
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         return self._peer
 
     def setsockopt(self, level: int, option: int, value: Any, *_: Any) -> None:

@@ -40,11 +40,11 @@ class SQLiteSenses:
 
     def give_to(self, connection: sqlite3.Connection) -> None:
         """Lead a connection's time and chance to the world, for good."""
-        # Deterministic, as SQLite declares its own: else they would be refused in indices on columns.
+        # Deterministic where SQLite says so of its own: else they would be refused in indices and columns.
         for name, place in _PARAMETERS.items():
             connection.create_function(name, -1, partial(self._reckon, name, place), deterministic=True)
         for name, function in _PRESENT.items():
-            connection.create_function(name, 0, partial(self._reckon, function, 0), deterministic=True)
+            connection.create_function(name, 0, partial(self._reckon, function, 0))
         if sqlite3.sqlite_version_info >= (3, 43):
             connection.create_function("timediff", 2, self._timediff, deterministic=True)
         connection.create_function("random", 0, self._random)

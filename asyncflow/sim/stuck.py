@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 from collections.abc import Iterable, Sequence
+from functools import partial
 from types import CoroutineType, FrameType
 from typing import Any
 
@@ -32,17 +33,27 @@ def stuck(kind: str, sentence: str, tasks: Iterable[asyncio.Task[Any]], recent: 
     return Stuck("\n".join([sentence, *lines]), kind, named)
 
 
+def runner_of(handle: asyncio.Handle) -> Any:
+    """Return the task that a callback advances, or the function that it calls in the end."""
+    callback: Any = handle._callback  # type: ignore[attr-defined]
+    if isinstance(getattr(callback, "__self__", None), asyncio.Task):
+        return callback.__self__
+    while isinstance(callback, partial):
+        callback = callback.func
+    return getattr(callback, "__func__", callback)
+
+
 def name_of(runner: Any) -> str:
     """Return the name of a task, or of a function that the loop calls."""
     if isinstance(runner, asyncio.Task):
         return runner.get_name()
-    return getattr(_function(runner), "__qualname__", type(runner).__name__)
+    return getattr(runner, "__qualname__", type(runner).__name__)
 
 
 def whereabouts(runner: Any) -> str:
     """Return where a task waits and for what; of a function, where it is written."""
     if not isinstance(runner, asyncio.Task):
-        return _written_at(_function(runner))
+        return _written_at(runner)
     chain = list(links(runner.get_coro()))
     frames = [frame for _, frame in chain if frame is not None]
     place = users_place(frames)
@@ -68,13 +79,6 @@ def _awaited_task(last: Any) -> str:
     """Return the task whose end is awaited, if it is one."""
     task = next((one for one in gc.get_referents(last) if isinstance(one, asyncio.Task)), None)
     return "" if task is None else f", waits for {task.get_name()}"
-
-
-def _function(runner: Any) -> Any:
-    """Return what the loop would call in the end."""
-    while hasattr(runner, "func"):
-        runner = runner.func
-    return getattr(runner, "__func__", runner)
 
 
 def _written_at(function: Any) -> str:

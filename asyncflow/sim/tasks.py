@@ -1,7 +1,7 @@
-"""Tasks and futures of a simulated world: sets of them iterate in the order in which they were made.
+"""Tasks and futures of a simulated world: sets of them iterate in the same order in every run.
 
 The ordinary hash is an address. `TaskGroup`, `asyncio.wait` and `as_completed` keep sets, so the order in
-which they cancel and answer would differ from run to run.
+which they cancel and answer would differ from run to run. Here it follows from the order of making.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from asyncflow.sim.private import StockLoop
 
 _MADE_UP_NAME = re.compile(r"Task-\d+|None")
 """What asyncio calls a task that nobody named; 3.13.0 says None where a task factory made it."""
+
+_EAGER = getattr(asyncio, "eager_task_factory", object())
+"""asyncio's own eager factory, from 3.12 on."""
 
 
 class SimTask(asyncio.Task[Any]):
@@ -71,21 +74,16 @@ class Numbering(StockLoop):
     def create_task(self, coro: Any, *, name: object = None, **options: Any) -> Any:
         """Start a task, named `Task-N` for its N in this loop unless it has a name."""
         self._check_closed()
-        factory = self._task_factory
-        if factory is not None:
-            if factory is not getattr(asyncio, "eager_task_factory", None):
-                return self._create_strange_task(coro, name, options)
-            options.setdefault("eager_start", True)
-        if name is None:
-            name = f"Task-{next(self._task_numbers)}"
-        return SimTask(coro, next(self._numbers), loop=self, name=name, **options)
-
-    def _create_strange_task(self, coro: Any, name: object, options: dict[str, Any]) -> Any:
-        number, made_up = next(self._numbers), f"Task-{next(self._task_numbers)}"
+        number = next(self._numbers)
+        known_as = f"Task-{next(self._task_numbers)}" if name is None else name
+        if self._task_factory is None:
+            return SimTask(coro, number, loop=self, name=known_as, **options)
+        if self._task_factory is _EAGER:
+            return SimTask(coro, number, loop=self, name=known_as, eager_start=True, **options)
         task = super().create_task(coro, name=name, **options)
         self._strangers[task] = number
         if name is None and isinstance(task, asyncio.Task) and _MADE_UP_NAME.fullmatch(task.get_name()):
-            task.set_name(made_up)
+            task.set_name(known_as)
         return task
 
     def unfinished(self) -> list[asyncio.Task[Any]]:

@@ -97,9 +97,7 @@ class Threads:
         world = ambient.world()
 
         def call() -> Any:
-            with ambient.entered(
-                world
-            ):  # a pool's thread has no context of its caller, but it is in this world
+            with ambient.entered(world):  # a pool's thread has nothing else of its caller's context
                 return func(*args)
 
         def begin() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from asyncio import sslproto
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,31 @@ class Handshake:
     handshake_timeout: float | None
     shutdown_timeout: float | None
 
-    def server(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol) -> Any:
-        """Return what speaks TLS below a server's protocol."""
-        return self._layer(loop, protocol, None, server_side=True)
+    async def server(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.BaseProtocol,
+        transport: Transport,
+        on_lost: Callable[[], None],
+    ) -> None:
+        """Speak TLS below a server's protocol, and return when both sides trust each other, or never will.
+
+        Args:
+            loop: where the protocol is called.
+            protocol: what the connection is for.
+            transport: the server's end of it.
+            on_lost: called when the connection is lost.
+        """
+        trusted = loop.create_future()
+        layer = self._layer(loop, protocol, trusted, server_side=True)
+        transport.open(layer, on_lost)
+        secure = layer._get_app_transport()
+        try:
+            await trusted
+        except BaseException as error:
+            secure.close()
+            if not isinstance(error, OSError):  # asyncio's servers don't tell of those either
+                raise
 
     async def client(
         self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol, transport: Transport
@@ -50,7 +73,7 @@ class Handshake:
         try:
             await trusted
         except BaseException:
-            transport.close()
+            secure.close()
             raise
         return secure
 
@@ -58,7 +81,7 @@ class Handshake:
         self,
         loop: asyncio.AbstractEventLoop,
         protocol: asyncio.BaseProtocol,
-        waiter: asyncio.Future[None] | None,
+        waiter: asyncio.Future[None],
         *,
         server_side: bool,
     ) -> Any:

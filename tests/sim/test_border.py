@@ -105,6 +105,18 @@ def test_the_place_is_the_same_text_in_each_run():
     assert "in connecting)" in texts[0]
 
 
+def test_the_place_is_never_the_one_that_started_the_simulation():
+    thread = threading.Thread(target=print, daemon=True)
+
+    async def main():
+        asyncio.get_running_loop().call_soon(thread.start)
+        await asyncio.sleep(1)
+
+    with pytest.raises(Escaped) as told:
+        play(main)
+    assert "tests/" not in str(told.value)
+
+
 def test_an_event_loop_in_a_body_is_refused():
     async def main():
         await asyncio.to_thread(another_loop)
@@ -167,6 +179,7 @@ def test_afterwards_nothing_is_refused_and_all_is_what_it_was(fails):
     except ZeroDivisionError:
         assert fails
     binding()
+    assert border._rules == {}
     assert [vars(owner)[name] for owner, name, _ in border._STAND_INS] == before
 
 

@@ -185,6 +185,8 @@ def test_a_schema_may_use_time_where_sqlite_lets_it(statements: tuple[str, ...],
     [
         ("CREATE TABLE t (a, b AS (random()))",),
         ("CREATE TABLE t (a)", "CREATE INDEX i ON t (random())"),
+        ("CREATE TABLE t (a, b AS (CURRENT_TIMESTAMP))",),
+        ("CREATE TABLE t (a)", "CREATE INDEX i ON t (CURRENT_DATE)"),
         ("CREATE TABLE t (a)", "INSERT INTO t VALUES (1)", "ALTER TABLE t ADD COLUMN b DEFAULT CURRENT_DATE"),
         ("SELECT random(1)",),
         ("SELECT randomblob()",),
@@ -194,6 +196,23 @@ def test_what_sqlite_refuses_is_refused_in_the_same_words(statements: tuple[str,
     refused = _asked(_connection(), *statements)
     assert isinstance(refused, str)
     assert refused == _asked(sqlite3.connect(":memory:"), *statements)
+
+
+def test_the_connection_aside_is_closed_with_the_last_one_that_needs_it() -> None:
+    made: list[sqlite3.Connection] = []
+
+    def connect(*arguments: Any, **settings: Any) -> sqlite3.Connection:
+        made.append(sqlite3.connect(*arguments, **settings))
+        return made[0]
+
+    connection = sqlite3.connect(":memory:")
+    SQLiteSenses(Clock(), Random(1), connect).give_to(connection)
+    assert connection.execute("SELECT date('now'), time('now')").fetchone() == ("2023-11-14", "22:13:20")
+    connection.close()
+    del connection
+    (aside,) = made
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        aside.execute("SELECT 1")
 
 
 def test_a_function_of_the_users_own_goes_before() -> None:

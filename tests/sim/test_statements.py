@@ -30,6 +30,7 @@ from asyncflow.sim.statements import read_statement
         ("WITH x AS (SELECT 1) SELECT * FROM x", "read", "WITH x AS", "x"),
         ("WITH x AS (SELECT 1) INSERT INTO note SELECT * FROM x", "write", "WITH x AS", "note"),
         ("WITH x AS (SELECT replace(a, 'b', 'c') FROM t) SELECT 1", "read", "WITH x AS", "t"),
+        ("WITH x AS (SELECT replace (a, 'b', 'c') FROM t) SELECT 1", "read", "WITH x AS", "t"),
         ("COMMIT", "commit", "COMMIT", None),
         ("END TRANSACTION", "commit", "END TRANSACTION", None),
         ("BEGIN IMMEDIATE", "other", "BEGIN IMMEDIATE", None),

@@ -78,6 +78,16 @@ def test_a_body_that_takes_long_is_none_that_blocks_the_loop():
     assert len(simulation.escapes.found) == 1
 
 
+def test_waiting_for_a_body_is_no_blocking():
+    def look():
+        return [watchdog._guard.watched.is_blocked() for _ in range(10)][-1]
+
+    async def main():
+        return look(), await asyncio.to_thread(look)
+
+    assert play(main) == (True, False)
+
+
 def test_outside_of_the_main_thread_it_is_only_told():
     simulation = Simulation(7)
 
