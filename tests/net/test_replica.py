@@ -4,6 +4,7 @@ import socket
 
 import aiohttp
 import pytest
+from aiohttp import web_app
 
 from asyncflow.errors import NotFound, UsageError
 from asyncflow.net.cfpb import PATH
