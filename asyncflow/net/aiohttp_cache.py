@@ -9,8 +9,9 @@ def forget_handlers() -> None:
     """Empty aiohttp's cache of handlers wrapped in middlewares; those in use are wrapped anew.
 
     It keeps a thousand of them, each with its application, the loop and the records that it served: too much
-    for a process that plays thousands of rehearsals. It is no public name, so an aiohttp without it is left alone.
+    for a process that plays thousands of rehearsals. The name is no public one: an aiohttp without it is left
+    alone.
     """
-    cache = getattr(web_app, "_cached_build_middleware", None)
-    if hasattr(cache, "cache_clear"):
-        cache.cache_clear()
+    clear = getattr(getattr(web_app, "_cached_build_middleware", None), "cache_clear", None)
+    if clear is not None:
+        clear()
