@@ -16,6 +16,7 @@ from typing import Self
 from aiohttp import web
 
 from asyncflow.errors import NotFound, UsageError, did_you_mean
+from asyncflow.net.aiohttp_cache import forget_handlers
 from asyncflow.net.answers import FRAMINGS, SHAPES, Framing, Shape, install_framing
 from asyncflow.net.cfpb import cfpb_app
 from asyncflow.net.complaint_records import complaints
@@ -158,6 +159,7 @@ class Replica:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+            forget_handlers()
 
     @web.middleware
     async def _count_request(

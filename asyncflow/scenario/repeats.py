@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from asyncflow.sim.trace_diff import first_difference
 
 if TYPE_CHECKING:
     from asyncflow.scenario.play import Rehearsal
+
+_TIDY_EVERY = 100
 
 
 def repeated(
@@ -39,6 +42,8 @@ def repeated(
     for played in range(2, times + 1):
         if told is not None:
             told(played)
+        if not played % _TIDY_EVERY:
+            gc.collect()  # a world is a heap of cycles, and collects only what died in it
         trace = _once_more(rehearsal, homes)
         if trace.digest() not in seen and not number:
             number, other = played, tuple(trace.lines)
