@@ -381,6 +381,7 @@ def test_every_connection_of_a_server_has_a_context_of_its_own():
 
         def data_received(self, data):
             seen.append(who.get())
+            who.set("read from")
             self.transport.close()
 
     async def program():
