@@ -360,6 +360,17 @@ def test_simulated_servers_do_what_real_ones_do(program):
     assert run(program()) == asyncio.run(program())
 
 
+def test_a_server_that_can_t_have_all_its_addresses_has_none():
+    async def program():
+        async with await asyncio.start_server(silent, "127.0.0.1", 8080):
+            with pytest.raises(OSError, match="already in use"):
+                await asyncio.start_server(silent, ["127.0.0.2", "127.0.0.1"], 8080)
+            async with await asyncio.start_server(silent, ["127.0.0.2", "127.0.0.3"], 8080) as server:
+                return [sock.getsockname() for sock in server.sockets]
+
+    assert run(program()) == [("127.0.0.2", 8080), ("127.0.0.3", 8080)]
+
+
 def test_a_server_on_a_socket_of_one_s_own_has_another_way():
     async def program():
         with socket.socket() as sock, pytest.raises(Escaped, match="give it a host and a port"):
