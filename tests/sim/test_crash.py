@@ -129,7 +129,8 @@ def test_a_crash_is_in_the_trace():
     simulation = Simulation()
     with pytest.raises(Crashed):
         simulation.run(main())
-    assert simulation.trace.lines[-1] == "2.000000 process.crash step 3"
+    assert simulation.trace.lines[-1].startswith("2.000000 process.crash ")
+    assert "step 3" in simulation.trace.lines[-1]
 
 
 @pytest.mark.parametrize("last_words", ["return", "raise", "exit"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import queue
 import signal
 import threading
 import time
@@ -168,16 +169,16 @@ def test_timers_keep_their_order_when_cancelled_ones_are_cleared_away():
 
 
 async def with_queue():
-    queue = asyncio.Queue(2)
+    numbers = asyncio.Queue(2)
 
     async def produce():
         for number in range(5):
             await asyncio.sleep(1)
-            await queue.put(number)
+            await numbers.put(number)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(produce())
-        return [await queue.get() for _ in range(5)], loop_time()
+        return [await numbers.get() for _ in range(5)], loop_time()
 
 
 async def with_timeout():
@@ -291,18 +292,23 @@ def test_the_exception_handler_hears_of_callbacks_that_fail():
 
 
 def test_a_foreign_thread_may_hand_in_callbacks():
+    def work():
+        loop, future = asked.get()
+        loop.call_soon_threadsafe(future.set_result, "from afar")
+        answered.set()
+
     async def main():
-        loop, future = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
-
-        def work():
-            loop.call_soon_threadsafe(future.set_result, "from afar")
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        asked.put((loop, future))
+        answered.wait()
         return await future, loop.time()
 
+    asked, answered = queue.SimpleQueue(), threading.Event()
+    thread = threading.Thread(target=work)
+    thread.start()  # outside: the world itself refuses threads of one's own
     assert run(main()) == ("from afar", 0.0)
+    thread.join()
 
 
 def test_debug_mode_works_and_tells_of_callbacks_that_sleep(caplog):

@@ -139,18 +139,22 @@ def test_a_world_inside_a_world_is_refused():
 
 def test_a_world_beside_a_world_is_refused():
     def beside():
+        begun.wait()
         try:
             run(value())
         except UsageError as refused:
             found.append(str(refused))
+        refused_it.set()
 
     async def main():
-        thread = threading.Thread(target=beside)
-        thread.start()
-        thread.join()
+        begun.set()
+        refused_it.wait()
 
-    found = []
+    found, begun, refused_it = [], threading.Event(), threading.Event()
+    thread = threading.Thread(target=beside)
+    thread.start()
     run(main())
+    thread.join()
     assert found == [
         "another simulated world is running in this process; run them one after the other, or each in a "
         "process of its own"
