@@ -173,7 +173,7 @@ def test_the_trace_tells_of_each_body_and_of_a_blocked_loop():
     named = [line for line in simulation.trace.lines if "thread" in line or "blocked" in line]
     assert [line.split()[1] for line in named] == ["thread", "thread", "loop.blocked"]
     assert "sleep" in named[0]
-    assert "2.000000" in named[0]
+    assert "2.0" in named[0]
 
 
 # ------------------------------------------------------------------ ends
