@@ -55,7 +55,7 @@ class Listener:
         """Give a connection that has arrived to the server."""
         arguments = (transport,) if _KNOWS_CLIENTS else ()
         if not self.server.is_serving():
-            transport.abort()
+            transport.reset()
             return
         try:
             protocol = self.factory()

@@ -80,6 +80,7 @@ class Network:
 
     @plan.setter
     def plan(self, plan: WirePlan) -> None:
+        """Let another plan strike from now on; its strikes are in the trace, too."""
         told = plan.on_strike
 
         def struck(fault: WireFault, where: dict[str, Any]) -> None:

@@ -111,8 +111,12 @@ class Transport(transports._FlowControlMixin):
 
     def reset(self) -> None:
         """Break the connection in both directions, now."""
+        reset = Step(self._clock.now, "reset")
         for end in (self, self._peer):
-            end._execute(Step(self._clock.now, "reset"))
+            if end._protocol is None:
+                end._inbox.expect([reset])  # for whoever opens it
+            else:
+                end._execute(reset)
 
     # ------------------------------------------------------------------ writing
 
