@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from asyncflow.lookups import resolve_on_loop
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.dialing import Dialer, Reached
 from asyncflow.sim.escapes import Escapes
@@ -72,6 +73,7 @@ class Network:
         served: Any = loop  # asyncio's servers ask their loop by these names
         served._start_serving = self._listeners.start_serving
         served._stop_serving = self._listeners.stop_serving
+        resolve_on_loop(loop)
 
     @property
     def plan(self) -> WirePlan:
