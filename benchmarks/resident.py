@@ -10,14 +10,7 @@ def peak_bytes() -> int | None:
 
     Linux is asked through /proc: its `getrusage` starts with the size of the process that made this one.
     """
-    if sys.platform == "linux":
-        return _status("VmHWM:")
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return _status("VmHWM:") if sys.platform == "linux" else _peak_of_usage()
 
 
 def resident_bytes() -> int | None:
@@ -28,3 +21,12 @@ def resident_bytes() -> int | None:
 def _status(what: str) -> int:
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith(what))
+
+
+def _peak_of_usage() -> int | None:
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
