@@ -267,7 +267,9 @@ def test_the_same_program_says_the_same_in_both_worlds():
             async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
                 for path in ("/sized", "/json", "/nothing"):
                     async with session.get(path) as response:
-                        said.append((response.status, response.headers.get("Content-Length"), await response.read()))
+                        said.append(
+                            (response.status, response.headers.get("Content-Length"), await response.read())
+                        )
                 async with session.get("/large") as response:
                     said.append(len(await response.read()))
                 async with session.post("/echo", data=b"z" * 300_000) as response:

@@ -120,7 +120,9 @@ def test_all_connections_that_are_open_are_reset_at_that_time():
 def test_a_published_name_leads_to_its_server_at_any_port_and_in_any_case():
     async def program(sim):
         async with await published(sim):
-            return [await outcome(host, port) for host in (HOST, "WWW.Example.ORG.") for port in (80, 443, 8443)]
+            return [
+                await outcome(host, port) for host in (HOST, "WWW.Example.ORG.") for port in (80, 443, 8443)
+            ]
 
     assert {error for error, _, _ in play(program).value} == {None}
 
@@ -176,7 +178,9 @@ def test_the_client_s_port_is_told_in_the_client_s_context():
     async def program(sim):
         sim.network.on_connect = lambda port: told.append((asyncio.current_task().get_name(), port))
         async with connected() as (client, server):
-            return client.transport.get_extra_info("sockname")[1], server.transport.get_extra_info("peername")[1]
+            return client.transport.get_extra_info("sockname")[1], server.transport.get_extra_info(
+                "peername"
+            )[1]
 
     async def named(sim):
         asyncio.current_task().set_name("caller")
@@ -230,9 +234,15 @@ def test_a_local_address_may_be_chosen():
     ("arguments", "sentence"),
     [
         ({}, "host and port was not specified and no sock specified"),
-        ({"host": "h", "port": 1, "sock": object()}, "host/port and sock can not be specified at the same time"),
+        (
+            {"host": "h", "port": 1, "sock": object()},
+            "host/port and sock can not be specified at the same time",
+        ),
         ({"host": "h", "port": 1, "server_hostname": "h"}, "server_hostname is only meaningful with ssl"),
-        ({"host": "h", "port": 1, "ssl_handshake_timeout": 1}, "ssl_handshake_timeout is only meaningful with ssl"),
+        (
+            {"host": "h", "port": 1, "ssl_handshake_timeout": 1},
+            "ssl_handshake_timeout is only meaningful with ssl",
+        ),
         ({"port": 1, "ssl": True}, "You must set server_hostname when using ssl without a host"),
     ],
 )

@@ -258,7 +258,9 @@ AGREED = (
 )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="resets differ on Windows; the simulation is a kernel of Unix")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="resets differ on Windows; the simulation is a kernel of Unix"
+)
 @pytest.mark.parametrize("program", AGREED, ids=lambda program: program.__name__)
 def test_the_simulated_transports_do_what_real_ones_do(program):
     assert run(program()) == asyncio.run(program())
