@@ -9,6 +9,9 @@ from contextlib import contextmanager
 _FULLY_EVERY = 10
 """Every so many collections look at old objects too."""
 
+_PUT_ASIDE_BY_PYTHON = gc.get_freeze_count()
+"""Objects that the interpreter itself has frozen; a program that froze others is left alone."""
+
 
 class Collector:
     """The garbage collector of one simulated world: off, but for what is asked for."""
@@ -29,7 +32,7 @@ class Collector:
         other people's garbage stay out of the world.
         """
         gc.collect(1)
-        was_on, put_aside = gc.isenabled(), not gc.get_freeze_count()
+        was_on, put_aside = gc.isenabled(), gc.get_freeze_count() <= _PUT_ASIDE_BY_PYTHON
         gc.disable()
         if put_aside:
             gc.freeze()
