@@ -46,7 +46,7 @@ SPEAK_SQL = (
 )
 OWN_TIME_AND_CHANCE = (
     "asyncflow.ambient",
-    "asyncflow.sim.chance",  # it names what it replaces
+    "asyncflow.sim.entropy.chance",  # it names what it replaces
 )
 SPEAK_HTTP = ("asyncflow.net", "asyncflow.lookups", "asyncflow.examples")
 

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context
 from typing import Any, Literal
 
-from asyncflow.sim.inbox import Inbox
-from asyncflow.sim.line import Line
+from asyncflow.sim.net.inbox import Inbox
+from asyncflow.sim.net.line import Line
+from asyncflow.sim.net.sockets import SimSocket
 from asyncflow.sim.private import require
-from asyncflow.sim.sockets import SimSocket
 from asyncflow.wire.pipe import Pipe, Step
 
 require(transports, "_FlowControlMixin")

@@ -12,14 +12,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from asyncflow.lookups import resolve_on_loop
+from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.dialing import Dialer, Reached
-from asyncflow.sim.escapes import Escapes
-from asyncflow.sim.listeners import Listeners
-from asyncflow.sim.names import Names
-from asyncflow.sim.sockets import Address, SimSocket
-from asyncflow.sim.tls import asked_for
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.net.dialing import Dialer, Reached
+from asyncflow.sim.net.listeners import Listeners
+from asyncflow.sim.net.names import Names
+from asyncflow.sim.net.sockets import Address, SimSocket
+from asyncflow.sim.net.tls import asked_for
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.wire.plan import Caller, Connection, WireFault, WirePlan
 
 _LATENCY = 0.0005

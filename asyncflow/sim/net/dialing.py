@@ -10,12 +10,12 @@ from itertools import count
 from typing import NamedTuple
 
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.line import Line
-from asyncflow.sim.listeners import Listener, Listeners
-from asyncflow.sim.names import HERE, Names, Site
-from asyncflow.sim.sockets import Address, SimSocket
-from asyncflow.sim.trace import Trace
-from asyncflow.sim.transport import Transport
+from asyncflow.sim.net.line import Line
+from asyncflow.sim.net.listeners import Listener, Listeners
+from asyncflow.sim.net.names import HERE, Names, Site
+from asyncflow.sim.net.sockets import Address, SimSocket
+from asyncflow.sim.net.transport import Transport
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.wire.plan import Connection
 from asyncflow.wire.rules import Latency
 
