@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ from asyncflow.sim.trace.trace import Trace
 
 if TYPE_CHECKING:
     from asyncflow.scenario.play import Rehearsal
-
-_TIDY_EVERY = 100
 
 
 def repeated(
@@ -42,8 +39,6 @@ def repeated(
     for played in range(2, times + 1):
         if told is not None:
             told(played)
-        if not played % _TIDY_EVERY:
-            gc.collect()  # a world is a heap of cycles, and collects only what died in it
         trace = _once_more(rehearsal, homes)
         if trace.digest() not in seen and not number:
             number, other = played, tuple(trace.lines)
