@@ -7,7 +7,7 @@ line returns when the error reaches it: 2 for usage and invalid files, 4 for wha
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -106,11 +106,26 @@ class Stuck(AsyncflowError):
 
     Attributes:
         kind: `deadlock`, `livelock` or `overtime`.
+        tasks: the unfinished tasks in the order in which they were made, each with its name and where it waits;
+            in a livelock those that ran last, the latest first.
     """
 
-    def __init__(self, message: str, kind: str = "deadlock") -> None:
+    def __init__(self, message: str, kind: str = "deadlock", tasks: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
         self.kind = kind
+        self.tasks = tuple(tasks)
+
+
+class Crashed(AsyncflowError):
+    """A simulated process died between two steps: nothing was cancelled and no `finally` block ran.
+
+    Attributes:
+        why: what killed it.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the simulated process crashed: {why}")
+        self.why = why
 
 
 class Escaped(AsyncflowError):
