@@ -200,6 +200,10 @@ class SimLoop(Numbering, Fenced):
 
     # ------------------------------------------------------------------ bounds and ends
 
+    def progress(self) -> tuple[int, int]:
+        """Return how far the loop is; it is another value after each callback."""
+        return self.steps, len(self._ready)
+
     def allow(self, limits: Limits) -> None:
         """Let the world go on for so long from now on, whatever it has used up."""
         self._patience.allow(limits)

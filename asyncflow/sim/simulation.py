@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from asyncflow import ambient
 from asyncflow.ambient import World
 from asyncflow.errors import Crashed, Escaped, Stuck, UsageError
+from asyncflow.sim.border import guarded
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.crash import bury
 from asyncflow.sim.disk import Disk
@@ -98,7 +99,7 @@ class Simulation:
                 escapes=self.escapes,
                 limits=self._limits,
             )
-            with loop.collector.in_charge():
+            with loop.collector.in_charge(), guarded(self.escapes, self.threads, loop.progress):
                 return self._play(main, loop)
 
     def crash(self, why: str) -> None:
