@@ -69,6 +69,8 @@ class RunHeader:
         scenario: the name of the scenario that rehearses it, or None.
         seed: the seed of the world, or None when chance is not fixed.
         parameters: the flow's parameters, each as a short text.
+        variant: the variant of the scenario, or None for the scenario itself.
+        world: `real`, or `simulated` for a run in virtual time.
     """
 
     id: str
@@ -79,6 +81,8 @@ class RunHeader:
     scenario: str | None = None
     seed: int | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    variant: str | None = None
+    world: str = "real"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from asyncflow.examples import alerts, complaints, hello, http, posts, silent_null
+from asyncflow.examples import alerts, complaints, complaints_lines, hello, http, posts, silent_null
 from asyncflow.flow import Flow
 from asyncflow.targets import flows_in
 
-MODULES = [hello, complaints, alerts, silent_null, posts]
+MODULES = [hello, complaints, complaints_lines, alerts, silent_null, posts]
 
 HITS = [
     {

@@ -188,6 +188,45 @@ def test_posts_are_joined_with_authors_and_counts(tmp_path: Path) -> None:
     assert all(author and comments == 5 for _, author, comments in stored)
 
 
+LINES = CFPB + "records = 10\nshape = 'ndjson'\n"
+READERS = ("take_what_comes", "take_all_or_none")
+
+
+@pytest.mark.parametrize("world", ["real", "simulated"])
+@pytest.mark.parametrize("framing", ["length", "chunked", "eof"])
+@pytest.mark.parametrize("size", [3, 10, 25])
+def test_both_readers_get_all_lines_where_nothing_goes_wrong(
+    tmp_path: Path, world: str, framing: str, size: int
+) -> None:
+    text = f"world = '{world}'\n[parameters]\nsize = {size}\n{LINES}framing = '{framing}'\n"
+    report = rehearse(tmp_path, text, "asyncflow.examples.complaints_lines:complaints_lines")
+    assert lines_of(report) == dict.fromkeys(READERS, (min(size, 10), 1))
+
+
+@pytest.mark.parametrize("world", ["real", "simulated"])
+@pytest.mark.parametrize("do", ["truncate", "reset"])
+@pytest.mark.parametrize(
+    ("framing", "careless"), [("length", (10, 2)), ("chunked", (10, 2)), ("eof", (2, 1))]
+)
+def test_a_cut_is_an_error_of_the_transport_unless_only_the_end_of_the_connection_ends_the_body(
+    tmp_path: Path, framing: str, careless: tuple[int, int], do: str, world: str
+) -> None:
+    cut = "at = { service = 'www.consumerfinance.gov', request = [1, 2] }\n"
+    cut += f"do = '{do}'\nkeep = 2000\n"
+    quick = "retry = { max_attempts = 2, on = ['Exception'] }\n"
+    policies = "".join(f"[policy.{reader}]\n{quick}" for reader in READERS)
+    text = f"world = '{world}'\n{LINES}framing = '{framing}'\n[[fault]]\n{cut}{policies}"
+    report = rehearse(tmp_path, text, "asyncflow.examples.complaints_lines:complaints_lines")
+    assert lines_of(report) == {"take_what_comes": careless, "take_all_or_none": (10, 2)}
+
+
+def lines_of(report: Report) -> dict[str, tuple[int, int]]:
+    """Return how many lines each reader stored, and how many attempts it made."""
+    stored = dict(rows(report, "SELECT reader, count(*) FROM line GROUP BY reader", "lines.db"))
+    attempts = {task.name: task.attempt_count for task in report.history.tasks}
+    return {reader: (stored.get(reader, 0), attempts[reader]) for reader in READERS}
+
+
 def test_a_post_without_comments_counts_none() -> None:
     joined = posts.join.fn(
         [{"id": 1, "userId": 7, "title": "t"}, {"id": 2, "userId": 7, "title": "u"}],
@@ -214,5 +253,5 @@ def test_every_example_is_rehearsed_by_a_shipped_scenario(reference: str) -> Non
 def test_every_example_can_be_drawn_without_running(flow: Flow[..., Any]) -> None:
     names, complete = flow.task_names()
     assert complete
-    assert len(flow.graph().nodes) == len(names)
+    assert {node.label for node in flow.graph().nodes} == set(names)
     assert flow.__doc__

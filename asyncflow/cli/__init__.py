@@ -9,5 +9,6 @@ def main() -> None:
     """Run the command line on this process's arguments, and end the process with its exit code."""
     from asyncflow.cli.app import cli
     from asyncflow.cli.endings import leave
+    from asyncflow.cli.settings import Settings
 
-    leave(cli)
+    leave(lambda: cli(obj=Settings.from_environment(owns_process=True)))

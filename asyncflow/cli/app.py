@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -56,9 +55,7 @@ class Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]  # it always ends the process
         """Run a command and exit with its code; every error ends here as a text on stderr."""
-        settings = extra.setdefault(
-            "obj", Settings(debug=os.environ.get("ASYNCFLOW_DEBUG", "0") not in ("", "0"))
-        )
+        settings = extra.setdefault("obj", Settings.from_environment())
         extra["standalone_mode"] = False
         prepare_streams()
         raise SystemExit(code_of(lambda: super(Commands, self).main(args, prog_name, **extra), settings))

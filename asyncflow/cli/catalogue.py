@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Entry] = {
     "replica": Entry("Tools", "Serve a local stand-in for a web service, faults included."),
     "doctor": Entry("Tools", "Check this machine and the store, and say how to mend them."),
     "schema": Entry("Tools", "Print the JSON Schema of scenario files, or of an answer."),
+    "trace": Entry("Tools", "Compare two traces of the simulated world."),
 }
 """Every command by name, in the order of the help; `asyncflow.cli.commands` has a module for each."""
 

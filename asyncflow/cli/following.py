@@ -29,11 +29,13 @@ class Follower:
 
     Attributes:
         interrupts: what Ctrl-C does.
+        can_redraw: whether stderr is a terminal whose lines can be written anew.
         listeners: what to give to the run's world.
         history: the fold of a rehearsal's run, None before its first event.
     """
 
     interrupts: Interrupts
+    can_redraw: bool = False
     listeners: list[Listener] = field(default_factory=list)
     history: History | None = None
 
@@ -85,7 +87,12 @@ def _logging(level: str, form: Literal["auto", "console", "json"]) -> Iterator[L
 
 @contextmanager
 def following(
-    settings: Settings, level: str | None, form: Literal["auto", "console", "json"], *, is_rehearsal: bool
+    settings: Settings,
+    level: str | None,
+    form: Literal["auto", "console", "json"],
+    *,
+    is_rehearsal: bool,
+    live: bool = True,
 ) -> Iterator[Follower]:
     """Follow a run while the block runs.
 
@@ -94,11 +101,13 @@ def following(
         level: the least that is logged; None for what is usual.
         form: how log lines look.
         is_rehearsal: whether faults are ordered; events are then logged only when a level was asked for.
+        live: whether a picture of it is drawn while it goes on.
     """
     look = settings.look(sys.stderr)
-    is_live = look.live and not settings.json and not settings.quiet
+    can_redraw = look.live and not settings.json and not settings.quiet
+    is_live = can_redraw and live
     with ExitStack() as stack:
-        follower = Follower(stack.enter_context(Interrupts(live=is_live)))
+        follower = Follower(stack.enter_context(Interrupts(live=is_live)), can_redraw)
         if is_rehearsal:
             follower.listeners += [follower.interrupts.listener, follower.hear]
         if level is not None or not is_rehearsal:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from asyncflow import ambient
 from asyncflow.cli.endings import tell
+from asyncflow.cli.hash_seed import fix_hash_seed
 from asyncflow.cli.targets import importing
-from asyncflow.errors import NotInThisVersion, StoreError
+from asyncflow.errors import StoreError
 from asyncflow.events import RunSummary
 
 if TYPE_CHECKING:
@@ -22,7 +25,9 @@ _FOLDER = "rehearsals"
 _MEMORY = "memory"
 
 
-def prepared(reference: str, variant: str | None, seed: int | None, world: str | None) -> Rehearsal:
+def prepared(
+    reference: str, variant: str | None, seed: int | None, world: str | None, *, owns_process: bool = False
+) -> Rehearsal:
     """Return a scenario that can be played.
 
     Args:
@@ -30,6 +35,7 @@ def prepared(reference: str, variant: str | None, seed: int | None, world: str |
         variant: the variant to play.
         seed: stands in for the file's seed.
         world: stands in for the file's world.
+        owns_process: whether this process may be started again for a simulation, before a flow is imported.
 
     Raises:
         AsyncflowError: when it can't be found, read or played; the file is checked before anything slow is
@@ -37,14 +43,12 @@ def prepared(reference: str, variant: str | None, seed: int | None, world: str |
     """
     from asyncflow.scenario import gallery, load
 
-    if world == "simulated":
-        raise NotInThisVersion(
-            "--world simulated is not in this version; scenarios are played in the real one"
-        )
     path = gallery.find(reference)
     scenario = load.load(path)
-    if world == "real":
-        scenario = scenario.changed(world="real")
+    if world is not None:
+        scenario = scenario.changed(world=world)
+    if owns_process and scenario.world == "simulated":
+        fix_hash_seed()
     # A file of the user's keeps its path as its name, so that the name can be typed again.
     name = path.stem if path.parent == gallery.folder() else path.as_posix()
     from asyncflow.scenario.play import prepare
@@ -132,11 +136,14 @@ class Keeper:
 
 
 def summary_of(history: RunHistory, home: Path) -> RunSummary:
-    """Return a rehearsal's line in the list of runs."""
+    """Return a rehearsal's line in the list of runs, which says when it was really played."""
+    header = history.header
+    if header.world != "real":
+        header = replace(header, started=ambient.world().wall())
     return RunSummary(
-        header=history.header,
+        header=header,
         state=history.state.name,
-        ended=history.header.started + history.ended if history.is_over else None,
+        ended=header.started + history.ended if history.is_over else None,
         tasks=len(history.tasks),
         attempts=history.attempts,
         faults=len(history.faults),

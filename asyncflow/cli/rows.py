@@ -34,6 +34,8 @@ def _run(run: RunSummary) -> RunRow:
         seed=header.seed,
         parameters=dict(header.parameters),
         home=run.home,
+        variant=header.variant,
+        world="simulated" if header.world == "simulated" else "real",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -21,6 +22,7 @@ class Settings:
         quiet: whether only the last sentence is wanted.
         debug: whether errors come with their traceback.
         stdout: where answers go, even while `sys.stdout` leads elsewhere; None for what that is.
+        owns_process: whether this process was started for the command line alone.
     """
 
     program: str = "asyncflow"
@@ -30,6 +32,13 @@ class Settings:
     quiet: bool = False
     debug: bool = False
     stdout: TextIO | None = None
+    owns_process: bool = False
+
+    @classmethod
+    def from_environment(cls, *, owns_process: bool = False) -> Settings:
+        """Return the settings of an invocation before its options are read."""
+        debug = os.environ.get("ASYNCFLOW_DEBUG", "0") not in ("", "0")
+        return cls(debug=debug, owns_process=owns_process)
 
     def look(self, stream: TextIO | None = None) -> Look:
         """Return what a stream, stdout when None, can show under these options."""

@@ -32,6 +32,8 @@ class RunRow(Shape):
     seed: int | None
     parameters: dict[str, str]
     home: str | None
+    variant: str | None = None
+    world: Literal["real", "simulated"] = "real"
 
 
 class FlowRow(Shape):
@@ -97,14 +99,24 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True):
     detail: str
 
 
+class DifferenceShape(msgspec.Struct, forbid_unknown_fields=True):
+    """The first difference of two traces; a line that is null was not there, since its trace had ended."""
+
+    line: int
+    left: str | None
+    right: str | None
+    before: list[str]
+    what: str
+
+
 class ReportShape(Shape):
-    """What `scenario --json` prints."""
+    """What `scenario --json` prints; the last four are there in the simulated world only."""
 
     scenario: str
     variant: str | None
     world: Literal["real", "simulated"]
     seed: int | None
-    verdict: Literal["held", "violated", "not-reached"]
+    verdict: Literal["held", "violated", "not-reached", "stuck", "diverged", "escaped"]
     sentence: str
     run: str
     name: str
@@ -115,6 +127,26 @@ class ReportShape(Shape):
     virtual_s: float
     wall_s: float
     home: str
+    trace: str | msgspec.UnsetType = msgspec.UNSET
+    repeats: int | msgspec.UnsetType = msgspec.UNSET
+    traces: int | msgspec.UnsetType = msgspec.UNSET
+    difference: DifferenceShape | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class HeaderDifference(msgspec.Struct, forbid_unknown_fields=True):
+    """Something that two traces are not both of, such as the seed."""
+
+    what: str
+    left: str
+    right: str
+
+
+class ComparisonShape(Shape):
+    """What `trace diff --json` prints."""
+
+    same: bool
+    header: list[HeaderDifference]
+    difference: DifferenceShape | None
 
 
 class ErrorShape(msgspec.Struct, forbid_unknown_fields=True):
@@ -225,6 +257,8 @@ class RunShape(Shape):
     faults: list[Struck]
     breakers: list[BreakerShape]
     notices: list[NoticeShape]
+    variant: str | None = None
+    world: Literal["real", "simulated"] = "real"
     result: Any = msgspec.UNSET
     result_text: str | msgspec.UnsetType = msgspec.UNSET
     store: str | msgspec.UnsetType = msgspec.UNSET
@@ -250,5 +284,6 @@ SHAPES: dict[str, Any] = {
     "runs": list[RunRow],
     "flows": list[FlowRow],
     "scenarios": list[ScenarioRow],
+    "comparison": ComparisonShape,
 }
 """The shape of each answer, by the word that `asyncflow schema` takes."""

@@ -69,6 +69,24 @@ def tell_checks(report: Report, out: Output) -> None:
         out.sentence(f"{plural(held, 'expectation')} held", "dim", sign=out.look.of(mark("Success")))
 
 
+def tell_trace(report: Report, out: Output) -> None:
+    """Say of a simulated rehearsal how much time it spared, and whether it is the same each time."""
+    from asyncflow.cli.traces import tell_difference
+    from asyncflow.human import duration, plural
+
+    repeats = report.repeats
+    if repeats is None:
+        return
+    if repeats.difference is not None:
+        out.sentence(f"{plural(repeats.times, 'run')}, {plural(repeats.traces, 'trace')}", "failed")
+        tell_difference(repeats.difference, out)
+        return
+    spent = f"{duration(report.history.ended)} simulated in {duration(report.wall_s)}"
+    if repeats.times > 1:
+        spent = f"{repeats.times:,} runs, one trace, {duration(report.wall_s)}"
+    out.sentence(f"{spent} (sha256 {repeats.digest[:12]})", "dim")
+
+
 def tell_verdict(report: Report, out: Output) -> None:
     """Say the verdict in plain words."""
     out.sentence(report.sentence, "success" if report.verdict == "held" else "failed")

@@ -18,6 +18,8 @@ class RunOptions:
         run_id: the run's id, when assembly code needs to know it before; drawn when None.
         parent: the id of the flow run that calls this one.
         scenario: the name of the scenario that rehearses it.
+        variant: which variant of it is played.
+        world: `real` or `simulated`.
         faults: who is asked whether a fault strikes.
         adapt: changes tasks for this run, such as giving them a scenario's policies.
     """
@@ -25,6 +27,8 @@ class RunOptions:
     run_id: str | None = None
     parent: str | None = None
     scenario: str | None = None
+    variant: str | None = None
+    world: str = "real"
     faults: FaultSource | None = None
     adapt: Callable[[Task[..., Any]], Task[..., Any]] | None = None
 

@@ -51,6 +51,8 @@ class Record:
             scenario=options.scenario,
             seed=world.seed,
             parameters={name: _short(value) for name, value in parameters.items()},
+            variant=options.variant,
+            world=options.world,
         )
         self.store = store
         self._owned_store = owned_store

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from asyncflow.net.answers import Shape, listed
 from asyncflow.net.complaint_search import BadQuery, envelope, find, page, parse_query
 
 Record = dict[str, Any]
@@ -43,11 +44,13 @@ CSV_COLUMNS = {
 }
 
 
-def cfpb_app(records: Sequence[Record]) -> web.Application:
+def cfpb_app(records: Sequence[Record], shape: Shape = "json") -> web.Application:
     """Return the web application that serves these complaints.
 
     Args:
         records: the complaints, each the `_source` of a hit; neither copied nor changed.
+        shape: `ndjson` answers with a hit on each line, and says in `X-Total-Count` how many complaints were
+            found; an export as CSV stays one.
     """
 
     async def search(request: web.Request) -> web.Response:
@@ -58,6 +61,8 @@ def cfpb_app(records: Sequence[Record]) -> web.Application:
         hits = find(records, query)
         if query.format == "csv":
             return _download(to_csv(page(hits, query)), "text/csv", "complaints.csv")
+        if shape == "ndjson":
+            return listed(list(page(hits, query)), shape, {"X-Total-Count": str(len(hits))})
         if query.format == "json":
             answer = web.json_response(list(page(hits, query)))
             answer.headers["Content-Disposition"] = 'attachment; filename="complaints.json"'

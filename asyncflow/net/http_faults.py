@@ -19,10 +19,10 @@ Two things about aiohttp's client that a rehearsal must know:
 - It repeats a GET, PUT, DELETE, HEAD, OPTIONS or TRACE once, silently, when the connection breaks before the
   answer begins. A reset of request 1 alone therefore looks like success, with two requests at the server: let
   the fault strike requests (1, 2), or POST, to see it.
-- A reset in the middle of a body that has neither Content-Length nor chunks, which only the end of the
-  connection delimits, is reported as a complete body with no error at all. The faults here always declare a
-  length, so a cut is seen as a failure; a task that reads from a server that declares none has to check what
-  it got.
+- A cut in the middle of a body that has neither Content-Length nor chunks, which only the end of the
+  connection delimits, is reported as a complete body with no error at all: that is what `truncate` and
+  `reset` of a body come to when the replica's framing is `eof`. A task that reads from such a server has to
+  check what it got. `wrong-length` goes with the framing `length` alone, since the others declare none.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
+from asyncflow.net.answers import as_chunk
 from asyncflow.net.http_faults import HttpFault
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -194,7 +195,8 @@ async def _write(request: web.Request, out: web.StreamResponse, data: bytes) -> 
     if request.method == "HEAD" or request.transport is None:
         return
     request.transport.set_write_buffer_limits(high=0)
-    request.transport.write(data)
+    is_chunked = hdrs.TRANSFER_ENCODING in out.headers
+    request.transport.write(as_chunk(data) if is_chunked else data)
     writer = await out.prepare(request)
     if writer is not None:
         await writer.drain()

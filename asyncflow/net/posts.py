@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from asyncflow.net.answers import Shape, listed
 from asyncflow.net.listing import BadListing, select
 
 Record = dict[str, Any]
@@ -20,13 +21,14 @@ PARENT_KEYS = {"posts": "postId", "albums": "albumId", "users": "userId"}
 """The field by which the records of another collection point at this one."""
 
 
-def posts_app(collections: Mapping[str, Sequence[Record]]) -> web.Application:
+def posts_app(collections: Mapping[str, Sequence[Record]], shape: Shape = "json") -> web.Application:
     """Return the web application that serves these collections.
 
     Args:
         collections: lists of records with an `id`, by name; neither copied nor changed.
+        shape: how listings look; a single record is one JSON document either way.
     """
-    service = _Service(collections)
+    service = _Service(collections, shape)
     app = web.Application()
     app.router.add_get("/{name}", service.listing)
     app.router.add_post("/{name}", service.create)
@@ -40,12 +42,13 @@ def posts_app(collections: Mapping[str, Sequence[Record]]) -> web.Application:
 
 
 class _Service:
-    def __init__(self, collections: Mapping[str, Sequence[Record]]) -> None:
+    def __init__(self, collections: Mapping[str, Sequence[Record]], shape: Shape) -> None:
         self._collections = collections
+        self._shape = shape
 
     async def listing(self, request: web.Request) -> web.Response:
         records = self._collections.get(request.match_info["name"])
-        return _absent() if records is None else _listed(records, request)
+        return _absent() if records is None else self._listed(records, request)
 
     async def nested(self, request: web.Request) -> web.Response:
         records = self._collections.get(request.match_info["name"])
@@ -53,7 +56,7 @@ class _Service:
         if records is None or key is None:
             return _absent()
         number = request.match_info["id"]
-        return _listed([record for record in records if str(record.get(key)) == number], request)
+        return self._listed([record for record in records if str(record.get(key)) == number], request)
 
     async def one(self, request: web.Request) -> web.Response:
         record = self._find(request)
@@ -82,18 +85,17 @@ class _Service:
     async def delete(self, request: web.Request) -> web.Response:
         return _absent() if self._find(request) is None else web.json_response({})
 
+    def _listed(self, records: Sequence[Record], request: web.Request) -> web.Response:
+        try:
+            found, total = select(records, request.query.items())
+        except BadListing as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return listed(found, self._shape, {"X-Total-Count": str(total)})
+
     def _find(self, request: web.Request) -> Record | None:
         records = self._collections.get(request.match_info["name"], ())
         number = request.match_info["id"]
         return next((record for record in records if str(record["id"]) == number), None)
-
-
-def _listed(records: Sequence[Record], request: web.Request) -> web.Response:
-    try:
-        found, total = select(records, request.query.items())
-    except BadListing as error:
-        return web.json_response({"error": str(error)}, status=400)
-    return web.json_response(found, headers={"X-Total-Count": str(total)})
 
 
 async def _body(request: web.Request) -> Record:

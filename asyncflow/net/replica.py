@@ -16,6 +16,7 @@ from typing import Self
 from aiohttp import web
 
 from asyncflow.errors import NotFound, UsageError, did_you_mean
+from asyncflow.net.answers import FRAMINGS, SHAPES, Framing, Shape, install_framing
 from asyncflow.net.cfpb import cfpb_app
 from asyncflow.net.complaint_records import complaints
 from asyncflow.net.http_faults import HttpFault
@@ -30,22 +31,22 @@ COMPLAINTS = 100
 _GRACE = 0.2  # seconds; handlers end at once on shutdown, so only a client that won't read uses this up
 
 
-def _cfpb(records: Path | None, seed: int, count: int | None) -> web.Application:
+def _cfpb(records: Path | None, seed: int, count: int | None, shape: Shape) -> web.Application:
     if records is not None:
-        return cfpb_app(load_complaints(records)[:count])
-    return cfpb_app(complaints(Random(seed), COMPLAINTS if count is None else count))
+        return cfpb_app(load_complaints(records)[:count], shape)
+    return cfpb_app(complaints(Random(seed), COMPLAINTS if count is None else count), shape)
 
 
-def _posts(records: Path | None, seed: int, count: int | None) -> web.Application:
+def _posts(records: Path | None, seed: int, count: int | None, shape: Shape) -> web.Application:
     if records is not None:
         collections = load_collections(records)
         if "posts" in collections:
             collections["posts"] = collections["posts"][:count]
-        return posts_app(collections)
-    return posts_app(post_collections(Random(seed), POSTS if count is None else count))
+        return posts_app(collections, shape)
+    return posts_app(post_collections(Random(seed), POSTS if count is None else count), shape)
 
 
-_MAKERS: dict[str, Callable[[Path | None, int, int | None], web.Application]] = {
+_MAKERS: dict[str, Callable[[Path | None, int, int | None, Shape], web.Application]] = {
     "cfpb": _cfpb,
     "posts": _posts,
 }
@@ -66,6 +67,8 @@ class Replica:
         host: the address to listen on.
         port: the port to listen on; 0 lets the system choose one.
         on_fault: called at each strike with the fault and the request's number, as the fault counts them.
+        framing: what tells a client where an answer ends: `length`, `chunked`, or `eof`, its connection.
+        shape: how lists of records look: `json`, or `ndjson` for a record on each line.
 
     Attributes:
         name: which replica it is.
@@ -88,6 +91,8 @@ class Replica:
         host: str = "127.0.0.1",
         port: int = 0,
         on_fault: OnFault | None = None,
+        framing: Framing = "length",
+        shape: Shape = "json",
     ) -> None:
         if name not in _MAKERS:
             raise NotFound(
@@ -97,6 +102,13 @@ class Replica:
             raise UsageError(f"port {port} must be 0 to 65535; 0 lets the system choose one")
         if count is not None and count < 0:
             raise UsageError(f"count={count} must be 0 or more")
+        _check_word("framing", framing, FRAMINGS)
+        _check_word("shape", shape, SHAPES)
+        if framing != "length" and any(fault.do == "wrong-length" for fault in faults):
+            raise UsageError(
+                f"do='wrong-length' lies about a length that no answer declares with framing={framing!r}; "
+                "leave framing out, or use do='truncate'"
+            )
         self.name = name
         self.host = host
         self.port = port
@@ -107,6 +119,8 @@ class Replica:
         self._faults = tuple(faults)
         self._asked_port = port
         self._on_fault = on_fault
+        self._framing: Framing = framing
+        self._shape: Shape = shape
         self._runner: web.AppRunner | None = None
 
     @property
@@ -119,9 +133,10 @@ class Replica:
         if self._runner is not None:
             raise UsageError(f"replica {self.name!r} is running already; make another one")
         self.requests = 0
-        app = _MAKERS[self.name](self._records, self._seed, self._count)
+        app = _MAKERS[self.name](self._records, self._seed, self._count, self._shape)
         app.middlewares.append(self._count_request)
         Striker(self._faults, self._on_fault).install(app)
+        install_framing(app, self._framing)
         # A client that leaves cancels its handler, so a hanging one ends with its client.
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
         await runner.setup()
@@ -161,6 +176,11 @@ class Replica:
         return UsageError(
             f"replica {self.name!r} can't listen on {self.host}, port {self._asked_port}: {reason}"
         )
+
+
+def _check_word(key: str, word: str, known: Sequence[str]) -> None:
+    if word not in known:
+        raise UsageError(f"{key}={word!r} must be one of {', '.join(known)}.{did_you_mean(word, known)}")
 
 
 async def serve(replica: Replica, *, started: Callable[[Replica], None] | None = None) -> None:

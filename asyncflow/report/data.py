@@ -19,6 +19,8 @@
     faults       {at, do, offset_s, task, attempt}, every one of the run
     breakers     {breaker, old, new, offset_s}
     notices      {task, text, offset_s}, what went wrong beside the tasks
+    variant      of the scenario, null when it was the scenario itself
+    world        real, or simulated: in virtual time
     error        {type, text, notes}
 
 Names that end in `_s` are seconds; all but `duration_s` and `waited_s` count from the run's start.
@@ -63,6 +65,8 @@ def run_to_json(history: RunHistory) -> dict[str, Any]:
             {"task": notice.task, "text": notice.text, "offset_s": notice.offset}
             for notice in history.notices
         ],
+        "variant": header.variant,
+        "world": header.world,
     }
 
 

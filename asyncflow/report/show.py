@@ -20,7 +20,7 @@ _LABEL = 12
 
 
 def show(history: RunHistory, look: Look, now: float, *, zone: tzinfo | None = None) -> list[Line]:
-    """Return everything there is to say about one run.
+    """Return everything there is to say about one run; `next_command` has what to do then.
 
     Args:
         history: the run.
@@ -34,21 +34,20 @@ def show(history: RunHistory, look: Look, now: float, *, zone: tzinfo | None = N
         lines += [[], *timeline(history, look)[1:]]
     lines += _stories(history, look)
     lines += _notices(history, look)
-    lines += [[], _next(history, look)]
     return [cropped(line, look.width, look) for line in lines]
 
 
 def next_command(header: RunHeader) -> tuple[str, str]:
     """Return what to try next with a run: the reason and the command."""
     if header.scenario is not None:
-        seed = "" if header.seed is None else f" --seed {header.seed}"
-        return "Run it again", f"python -m asyncflow scenario {shlex.quote(header.scenario)}{seed}"
+        options = {
+            "--variant": header.variant,
+            "--seed": header.seed,
+            "--world": None if header.world == "real" else header.world,
+        }
+        words = [header.scenario, *(str(x) for pair in options.items() if pair[1] is not None for x in pair)]
+        return "Run it again", f"python -m asyncflow scenario {shlex.join(words)}"
     return "As data", f"python -m asyncflow show {shlex.quote(header.name)} --json"
-
-
-def _next(history: RunHistory, look: Look) -> Line:
-    reason, command = next_command(history.header)
-    return [Piece(f"{reason}: ", "dim"), Piece(look.clean(command), "command")]
 
 
 def _state(history: RunHistory, look: Look) -> list[Line]:
@@ -70,6 +69,8 @@ def _facts(history: RunHistory, look: Look, now: float, zone: tzinfo | None) -> 
         attempts += f", of which {history.calls:,} called the body"
     facts = {
         "flow": header.flow,
+        "variant": header.variant or "",
+        "world": f"simulated with seed {header.seed}, in virtual time" if header.world != "real" else "",
         "started": f"{_instant(header.started, zone)} ({ago(now - header.started)})",
         "took" if history.is_over else "so far": duration(history.ended),
         "tasks": f"{len(history.tasks):,}: {told}" if told else "none",

@@ -28,10 +28,14 @@ _TOLD: tuple[Outcome, ...] = ("failed", "crashed", "timed out", "signalled", "sk
 
 
 def header_line(header: RunHeader, look: Look) -> Line:
-    """Return the line that names a run: its name, flow, scenario and seed."""
+    """Return the line that names a run: its name, flow, scenario, variant, world and seed."""
     line = [Piece(look.clean(header.name), "name"), Piece("  " + look.clean(header.flow))]
     if header.scenario is not None:
         line.append(Piece(f"  scenario {look.clean(header.scenario)}"))
+    if header.variant is not None:
+        line.append(Piece(f"  variant {look.clean(header.variant)}"))
+    if header.world != "real":
+        line.append(Piece(f"  {look.clean(header.world)}", "dim"))
     if header.seed is not None:
         line.append(Piece(f"  seed {header.seed}", "dim"))
     return cropped(line, look.width, look)

@@ -1,13 +1,13 @@
-"""Plays a scenario in the real world, first without its faults when that is asked for, and reports."""
+"""Plays a scenario in its world, first without its faults when that is asked for, and reports."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from asyncflow import ambient, parameters
 from asyncflow.errors import NotInThisVersion
@@ -17,12 +17,15 @@ from asyncflow.scenario.always import check_always
 from asyncflow.scenario.check import Check
 from asyncflow.scenario.expectations import Facts, check_all
 from asyncflow.scenario.format import Expect, Scenario
+from asyncflow.scenario.homes import Homes
 from asyncflow.scenario.policies import adapter
+from asyncflow.scenario.repeats import repeated
 from asyncflow.scenario.resolve import task_faults
 from asyncflow.scenario.stage import Stage
 from asyncflow.scenario.support import unsupported
 from asyncflow.scenario.tasks import check_tasks
 from asyncflow.scenario.verdict import Report
+from asyncflow.scenario.worlds import world_for
 from asyncflow.targets import load_flow
 from asyncflow.task import Task
 
@@ -48,6 +51,16 @@ class Rehearsal:
     seed: int
     flow: Flow[..., Any]
     parameters: dict[str, Any]
+
+    @property
+    def world(self) -> Literal["real", "simulated"]:
+        """Which world it is played in."""
+        return self.scenario.world
+
+    @property
+    def identity(self) -> str:
+        """What makes it this rehearsal, beside the seed; where its file lies does not matter."""
+        return f"{Path(self.name).stem}/{self.scenario.flow}/{self.variant or ''}/"
 
     @property
     def expect(self) -> Expect:
@@ -93,36 +106,54 @@ def _seed(*said: int | None) -> int:
     return next((seed for seed in said if seed is not None), drawn)
 
 
-def play(rehearsal: Rehearsal, folder: Path, listeners: Sequence[Listener] = ()) -> Report:
+def play(
+    rehearsal: Rehearsal,
+    folder: Path,
+    listeners: Sequence[Listener] = (),
+    *,
+    repeat: int = 1,
+    told: Callable[[int], None] | None = None,
+) -> Report:
     """Play a scenario on an event loop of its own and return what it came to.
 
     Args:
         rehearsal: what `prepare` made.
         folder: where the rehearsal's own folder is made; it is kept.
         listeners: views that see every event of the run with faults.
+        repeat: how often that run is played; repeats tell whether its traces are the same.
+        told: told of each repeat's number before it, from 2.
 
     Raises:
         ScenarioInvalid: when the scenario names a task that the flow turned out not to have.
-        UsageError: when a service can't be started.
+        UsageError: when a service can't be started, or repeats of the real world are asked for.
         KeyboardInterrupt: after Ctrl-C; the run is cancelled and recorded.
     """
     clock = ambient.world().monotonic
     began = clock()
     expect = rehearsal.expect
-    calm = None if expect.before is None else Stage(rehearsal, folder, with_faults=False).run()
-    stage = Stage(rehearsal, folder, listeners, with_faults=True)
-    facts = stage.run()
-    _check_names(rehearsal, [facts] if calm is None else [calm, facts])
+    with Homes(folder) as homes:
+        calm = None
+        if expect.before is not None:
+            before = world_for(rehearsal, "before")
+            calm = Stage(rehearsal, before, homes, with_faults=False).run()
+        world = world_for(rehearsal)
+        stage = Stage(rehearsal, world, homes, listeners, with_faults=True)
+        facts = stage.run()
+        _check_names(rehearsal, [facts] if calm is None else [calm, facts])
+        repeats = None if world.trace is None else repeated(rehearsal, homes, world.trace, repeat, told)
     return Report(
         scenario=rehearsal.name,
         variant=rehearsal.variant,
-        world="real",
+        world=rehearsal.world,
         seed=rehearsal.seed,
         history=facts.history,
         faults=stage.fault_counts(),
         checks=tuple(_checks(expect, calm, facts)),
         wall_s=clock() - began,
         home=facts.home,
+        stuck=stage.stuck,
+        escapes=tuple(map(str, world.escapes)),
+        repeats=repeats,
     )
 
 
@@ -132,7 +163,8 @@ def _checks(expect: Expect, calm: Facts | None, facts: Facts) -> Iterator[Check]
         for check in check_all(expect.before, calm):
             yield Check(f"before any fault, {check.what}", check.held, check.detail)
     yield from check_always(expect.always, facts.history.header, facts.events)
-    yield from check_all(expect, facts)
+    if facts.history.is_over:
+        yield from check_all(expect, facts)
 
 
 def _check_names(rehearsal: Rehearsal, played: Sequence[Facts]) -> None:

@@ -65,7 +65,7 @@ def _task_fault(name: str, fault: Fault, at: TaskAt) -> TaskFault:
         id=name,
         task=at.task,
         do=fault.do,  # type: ignore[arg-type]  # the words of these two layers are those of TaskFault
-        attempts=_many(at.attempt),
+        attempts=many(at.attempt),
         call=at.call,
         when="after" if (at.when or _USUALLY.get(fault.do)) == "after" else "before",
         delay=None if delay is None else float(delay),
@@ -83,7 +83,8 @@ _USUALLY = {"wrong-result": "after"}
 """When an action strikes that does not strike before the body unless the file says so."""
 
 
-def _many(numbers: int | list[int] | None) -> tuple[int, ...] | None:
+def many(numbers: int | list[int] | None) -> tuple[int, ...] | None:
+    """Return the numbers that a file says as one, as a list, or not at all, in order and each once."""
     if numbers is None:
         return None
     return (numbers,) if isinstance(numbers, int) else tuple(sorted(set(numbers)))
@@ -111,13 +112,13 @@ def _http_faults(scenario: Scenario, host: str) -> Iterator[tuple[str, dict[str,
             keywords = {
                 "do": fault.do,
                 "status": fault.status,
-                "retry_after": _seconds(fault.retry_after),
-                "seconds": _seconds(fault.seconds),
+                "retry_after": seconds_of(fault.retry_after),
+                "seconds": seconds_of(fault.seconds),
                 "byte": byte,
                 "path": at.path,
             }
             told = {key: value for key, value in keywords.items() if value is not None}
-            for requests in _runs(_many(at.request)):
+            for requests in _runs(many(at.request)):
                 yield fault_id(position), told | ({} if requests is None else {"requests": requests})
 
 
@@ -134,7 +135,8 @@ def _runs(numbers: tuple[int, ...] | None) -> list[int | tuple[int, int] | None]
     return [run[0] if len(run) == 1 else (run[0], run[-1]) for run in runs]
 
 
-def _seconds(duration: float | None) -> float | None:
+def seconds_of(duration: float | None) -> float | None:
+    """Return a length of time as a plain number of seconds, or None."""
     return None if duration is None else float(duration)
 
 
@@ -211,7 +213,7 @@ def _retry(path: Path, told: RetryOptions, problems: list[Problem]) -> dict[str,
 def _delay(delay: Delay) -> dict[str, Any]:
     if delay.kind == "custom":
         return {"kind": delay.kind, "delays": tuple(float(one) for one in delay.delays)}
-    return {"kind": delay.kind, "base": float(delay.base), "cap": _seconds(delay.cap)}
+    return {"kind": delay.kind, "base": float(delay.base), "cap": seconds_of(delay.cap)}
 
 
 def _breaker(path: Path, task: str, told: BreakerOptions, problems: list[Problem]) -> dict[str, Any]:

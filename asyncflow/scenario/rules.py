@@ -11,6 +11,7 @@ from asyncflow.scenario import format as tables
 from asyncflow.scenario.actions import ACTIONS, Action, find_action, words_at
 from asyncflow.scenario.shape import Problem, Rule
 from asyncflow.scenario.values import Duration, Range
+from asyncflow.scenario.wire_rules import wire_problems
 from asyncflow.states import BY_NAME
 
 Raw = Mapping[str, Any]
@@ -44,7 +45,9 @@ def _fault(raw: Raw) -> Iterator[Problem]:
     for key in action.needed:
         if key not in raw:
             yield (key,), f"is missing; do = {action.do!r} needs it"
-    if action.do in _BY_ACTION:
+    if action.layer == "network":
+        yield from wire_problems(raw)
+    elif action.do in _BY_ACTION:
         yield from _BY_ACTION[action.do](raw)
 
 
@@ -158,9 +161,15 @@ def _scenario(raw: Raw) -> Iterator[Problem]:
     services = raw.get("service", {})
     for index, fault in enumerate(raw.get("fault", ())):
         host = fault["at"].get("service")
-        if host is not None and host not in services:
+        if host is None:
+            continue
+        if host not in services:
             reason = f"no [service.{json.dumps(host, ensure_ascii=False)}] stands in for this host."
             yield ("fault", index, "at", "service"), reason + did_you_mean(host, services)
+        elif fault["do"] == "wrong-length" and services[host].get("framing", "length") != "length":
+            framing = services[host]["framing"]
+            reason = f"lies about a length that no answer declares with framing = {framing!r}; say 'truncate'"
+            yield ("fault", index, "do"), reason
 
 
 RULES: Mapping[type, Rule] = {

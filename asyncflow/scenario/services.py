@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from asyncflow.engine import FlowRun, TaskRun
 from asyncflow.handles import scope
 from asyncflow.net.http_faults import HttpFault
-from asyncflow.net.redirect import Redirect
 from asyncflow.net.replica import Replica
 from asyncflow.scenario.format import Scenario, Service
 from asyncflow.scenario.resolve import http_fault_ids, http_faults
+from asyncflow.scenario.wire import Wire
+from asyncflow.scenario.wire_faults import wire_faults
+from asyncflow.wire.plan import WireFault
 
 
 class Services:
@@ -24,12 +29,10 @@ class Services:
         with_faults: whether they misbehave.
 
     Attributes:
-        redirect: makes the event loop on which the services' names lead to the replicas.
         strikes: how often each fault struck, by its id.
     """
 
     def __init__(self, scenario: Scenario, seed: int, *, with_faults: bool) -> None:
-        self.redirect = Redirect(on_connect=self._connected)
         self.strikes: Counter[str] = Counter()
         self._scenario = scenario
         self._folder = Path(scenario.source.file).resolve().parent
@@ -37,15 +40,30 @@ class Services:
         self._with_faults = with_faults
         self._callers: dict[int, object] = {}
 
-    async def start(self, stack: AsyncExitStack) -> None:
+    async def start(self, stack: AsyncExitStack, publish: Callable[[str, int], None]) -> None:
         """Start the replicas, until the stack is closed, and lead the services' names to them.
+
+        Args:
+            stack: stops them.
+            publish: leads a host name to a port of this machine.
 
         Raises:
             UsageError: when a service's file can't be used, or its name can't be redirected.
         """
         for host, service in self._scenario.services.items():
             replica = await stack.enter_async_context(self._replica(host, service))
-            self.redirect.map(host, replica.port)
+            publish(host, replica.port)
+
+    def wire(self, chance: Random) -> Wire:
+        """Return what goes wrong between the flow and the replicas, for a network that can carry it out.
+
+        Args:
+            chance: draws jitter, and which places a fault with a probability strikes.
+        """
+        return Wire(wire_faults(self._scenario) if self._with_faults else (), chance, self._struck)
+
+    def _struck(self, fault: WireFault, where: dict[str, Any], caller: object) -> None:
+        self._record(fault.id, where, fault.do, caller)
 
     def _replica(self, host: str, service: Service) -> Replica:
         faults = [HttpFault(**keywords) for keywords in http_faults(self._scenario, host)]
@@ -54,7 +72,8 @@ class Services:
         names = {id(fault): name for fault, name in zip(faults, ids, strict=True)}
 
         def struck(fault: HttpFault, request: int, port: int) -> None:
-            self._record(names[id(fault)], host, request, fault.do, port)
+            at = {"service": host, "request": request}
+            self._record(names[id(fault)], at, fault.do, self._callers.get(port))
 
         return Replica(
             service.replica,
@@ -63,21 +82,22 @@ class Services:
             count=service.records,
             faults=faults if self._with_faults else (),
             on_fault=struck,
+            framing=service.framing or "length",
+            shape=service.shape or "json",
         )
 
-    def _connected(self, port: int) -> None:
+    def connected(self, port: int) -> None:
         """Remember whose code opened the connection from a local port."""
         self._callers[port] = scope.get()
 
-    def _record(self, name: str, host: str, request: int, do: str, port: int) -> None:
-        """Count a strike, and note it at the attempt that its connection belongs to.
+    def _record(self, name: str, at: dict[str, Any], do: str, caller: object) -> None:
+        """Count a strike, and note it at the attempt of the run that its connection belongs to.
 
         A client may keep a connection and use it for another task later: once the task run that opened it
         has ended, a strike is noted with the flow run.
         """
         self.strikes[name] += 1
-        detail = {"id": name, "at": {"service": host, "request": request}, "do": do}
-        caller = self._callers.get(port)
+        detail = {"id": name, "at": at, "do": do}
         if isinstance(caller, TaskRun) and not caller.is_final():
             caller.note("fault_injected", detail)
             return

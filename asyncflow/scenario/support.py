@@ -1,4 +1,7 @@
-"""What of format 1 this version carries out; the rest is valid, and answered with `not in this version`."""
+"""What of format 1 this version carries out; the rest is valid, and answered with `not in this version`.
+
+Some of it is built in the simulated world alone.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,21 @@ BUILT: Mapping[str, tuple[str, ...]] = {
         *("status", "slow", "hang", "reset", "truncate", "drip"),
         *("wrong-length", "malformed-json", "wrong-content-type"),
     ),
+    "network": (
+        *("nxdomain", "servfail", "dns-timeout", "dns-slow", "dns-wrong"),
+        *("refuse", "unreachable", "hang", "reset", "eof", "half-close", "blackhole"),
+        *("corrupt", "stall", "drip", "slice", "bandwidth", "latency"),
+        *("partition", "flap", "clog", "reset-all"),
+    ),
 }
 """The action words that are built, by layer."""
 
+ONLY_SIMULATED = ("network",)
+"""The layers whose words are built in the simulated world and not in the real one."""
+
 LATER: Mapping[type, tuple[str, ...]] = {
     tables.Scenario: ("shuffle",),
-    tables.Service: ("tls", "framing", "shape"),
+    tables.Service: ("tls",),
     tables.TaskAt: ("index", "step"),
     tables.ServiceAt: ("method", "task", "attempt"),
     tables.Fault: ("window", "boot", "grouped", "body", "headers", "content_type"),
@@ -43,8 +55,14 @@ LATER: Mapping[type, tuple[str, ...]] = {
 }
 """The keys that are not built, by the table that they stand in; a table has those of its base class too."""
 
+LATER_ON_THE_WIRE: Mapping[type, tuple[str, ...]] = {
+    **LATER,
+    tables.ServiceAt: (),
+    tables.Fault: ("boot",),
+}
+"""The same for faults of the layer network."""
+
 LATER_WORDS: Mapping[tuple[type, str], tuple[str, ...]] = {
-    (tables.Scenario, "world"): ("simulated",),
     (tables.TaskAt, "when"): ("inside", "commit", "timeout"),
     (tables.Fault, "signal"): ("PAUSE", "LOOP"),
     (tables.RetryOptions, "jitter"): ("decorrelated",),
@@ -52,44 +70,63 @@ LATER_WORDS: Mapping[tuple[type, str], tuple[str, ...]] = {
 """Words that are not built, by the table and the key that they stand at."""
 
 
-def built(action: Action) -> bool:
-    """Return whether this version carries out an action."""
-    return action.do in BUILT.get(action.layer, ())
+def built(action: Action, world: str = "simulated") -> bool:
+    """Return whether this version carries out an action in a world; the simulated one has all of them."""
+    in_world = world == "simulated" or action.layer not in ONLY_SIMULATED
+    return in_world and action.do in BUILT.get(action.layer, ())
 
 
 def unsupported(scenario: Scenario) -> list[str]:
-    """Return a line for everything that this version can't carry out: `file:line: path: reason`.
+    """Return a line for everything that this version can't carry out in the scenario's world.
 
-    The list is empty when the scenario can be run.
+    Each is of the form `file:line: path: reason`. The list is empty when the scenario can be run.
     """
     source = scenario.source
-    found = sorted(_missing((), scenario), key=lambda problem: source.line(problem[0]))
+    found = [*_missing((), scenario), *_elsewhere(scenario)]
+    found.sort(key=lambda problem: source.line(problem[0]))
     return [source.locate(path, reason) for path, reason in found]
 
 
-def _missing(path: Path, value: Any) -> Iterator[Problem]:
-    if isinstance(value, Fault) and not built(value.action):
-        yield (*path, "do"), _not_built(value.action)
+def _elsewhere(scenario: Scenario) -> Iterator[Problem]:
+    """Yield what is built in the other world."""
+    for index, fault in enumerate(scenario.faults):
+        if built(fault.action) and not built(fault.action, scenario.world):
+            yield ("fault", index, "do"), _not_in_this_world(fault.action)
+
+
+Later = Mapping[type, tuple[str, ...]]
+
+
+def _missing(path: Path, value: Any, later: Later = LATER) -> Iterator[Problem]:
+    if isinstance(value, Fault):
+        yield from _missing_of_fault(path, value)
     elif isinstance(value, msgspec.Struct):
-        yield from _missing_in_table(path, value)
+        yield from _missing_in_table(path, value, later)
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _missing((*path, key), item)
+            yield from _missing((*path, key), item, later)
     elif isinstance(value, Delay) and value.kind == "decorrelated":
         yield path, "a decorrelated delay is not in this version"
 
 
-def _missing_in_table(path: Path, table: msgspec.Struct) -> Iterator[Problem]:
+def _missing_of_fault(path: Path, fault: Fault) -> Iterator[Problem]:
+    if built(fault.action):
+        later = LATER_ON_THE_WIRE if fault.action.layer == "network" else LATER
+        yield from _missing_in_table(path, fault, later)
+        yield from _missing_of_action(path, fault)
+    else:
+        yield (*path, "do"), _not_built(fault.action)
+
+
+def _missing_in_table(path: Path, table: msgspec.Struct, later: Later) -> Iterator[Problem]:
     kind = type(table)
     for key, item in said(table).items():
-        if any(key in LATER.get(base, ()) for base in kind.__mro__):
+        if any(key in later.get(base, ()) for base in kind.__mro__):
             yield (*path, key), f"{key} is not in this version"
         elif isinstance(item, str) and item in LATER_WORDS.get((kind, key), ()):
             yield (*path, key), f"{key} = {item!r} is not in this version"
         else:
-            yield from _missing((*path, key), item)
-    if isinstance(table, Fault):
-        yield from _missing_of_action(path, table)
+            yield from _missing((*path, key), item, later)
     if isinstance(table, tables.Expectations):
         yield from _missing_of_names(path, table)
     if isinstance(table, tables.Expect):
@@ -123,3 +160,8 @@ def _not_built(action: Action) -> str:
     known = ", ".join(row.do for row in ACTIONS if row.layer == action.layer and built(row))
     hint = f"; of this layer it has {known}" if known else ""
     return f"{action.do!r} ({action.layer}) is not in this version{hint}"
+
+
+def _not_in_this_world(action: Action) -> str:
+    what = f"{action.do!r} ({action.layer})"
+    return f"{what} is not in this version in the real world; play it with --world simulated"

@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 from asyncflow.history import RunHistory
 from asyncflow.history.record import strike_text
-from asyncflow.human import plural
+from asyncflow.human import duration, plural
 from asyncflow.scenario.check import Check
+from asyncflow.sim.trace_diff import Difference
 
-Word = Literal["held", "violated", "not-reached"]
+Word = Literal["held", "violated", "not-reached", "stuck", "diverged", "escaped"]
 """held: every expectation is true and every fault struck. violated: an expectation is false.
-not-reached: a fault that had to strike never did, so the rehearsal shows nothing."""
+not-reached: a fault that had to strike never did, so the rehearsal shows nothing. In the simulated
+world there are three more, after which the rest can't be judged. escaped: something was touched that is not
+simulated. stuck: the run could not go on. diverged: two runs of one seed differ."""
 
 _MOST_STORIES = 3
 
@@ -58,6 +61,29 @@ class FaultCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeats:
+    """The trace of a simulated run, and whether its repeats had the same.
+
+    Attributes:
+        digest: the SHA-256 of the trace.
+        lines: the trace.
+        times: how often the run was played, the first time included.
+        traces: how many different traces there were.
+        number: which time had another trace first, or 0.
+        other: that trace.
+        difference: where the two part.
+    """
+
+    digest: str
+    lines: Sequence[str]
+    times: int = 1
+    traces: int = 1
+    number: int = 0
+    other: Sequence[str] = ()
+    difference: Difference | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a rehearsal came to.
 
@@ -71,6 +97,9 @@ class Report:
         checks: the expectations.
         wall_s: seconds that the rehearsal took.
         home: the folder in which it ran, which is kept.
+        stuck: what is stuck and where, when a simulated run could not go on.
+        escapes: what was touched that is not simulated, each with its place.
+        repeats: the trace, and whether repeats had the same; None in the real world.
     """
 
     scenario: str
@@ -82,13 +111,21 @@ class Report:
     checks: tuple[Check, ...]
     wall_s: float
     home: Path
+    stuck: str = ""
+    escapes: tuple[str, ...] = ()
+    repeats: Repeats | None = None
 
     @property
     def verdict(self) -> Word:
         """The verdict in one word."""
-        if self._broken():
-            return "violated"
-        return "not-reached" if self._missing() else "held"
+        claims: dict[Word, Any] = {
+            "escaped": self.escapes,
+            "stuck": self.stuck,
+            "diverged": self.repeats and self.repeats.difference,
+            "violated": self._broken(),
+            "not-reached": self._missing(),
+        }
+        return next((word for word, reason in claims.items() if reason), "held")
 
     def _broken(self) -> list[Check]:
         return [check for check in self.checks if not check.held]
@@ -106,6 +143,12 @@ class Report:
                 return self._violated()
             case "not-reached":
                 return self._not_reached()
+            case "escaped":
+                return self._escaped()
+            case "stuck":
+                return f"Stuck {duration(self.history.ended)} into the run: {self.stuck}"
+            case "diverged":
+                return self._diverged()
 
     def _held(self) -> str:
         ended = f"the flow ended {self.history.state.name}"
@@ -133,6 +176,20 @@ class Report:
             "Look at the address of the fault, or mark it optional = true."
         )
 
+    def _escaped(self) -> str:
+        first, *others = self.escapes
+        more = f" So did {plural(len(others), 'more call')}." if others else ""
+        return f"Escaped from the simulated world: {first}.{more}"
+
+    def _diverged(self) -> str:
+        assert self.repeats is not None
+        assert self.repeats.difference is not None
+        found = self.repeats.difference
+        return (
+            f"Diverged: {self.repeats.times} runs of seed {self.seed} had {self.repeats.traces} different "
+            f"traces; run {self.repeats.number} differs from the first in line {found.number}: {found.what}."
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON-ready data, as `scenario --json` prints it."""
         history = self.history
@@ -158,6 +215,18 @@ class Report:
             "virtual_s": history.ended,
             "wall_s": self.wall_s,
             "home": str(self.home),
+            **self._trace_to_json(),
+        }
+
+    def _trace_to_json(self) -> dict[str, Any]:
+        if self.repeats is None:
+            return {}
+        found = self.repeats.difference
+        return {
+            "trace": self.repeats.digest,
+            "repeats": self.repeats.times,
+            "traces": self.repeats.traces,
+            "difference": None if found is None else found.to_json(),
         }
 
 

@@ -14,7 +14,6 @@ _STREAMS = "use asyncio.open_connection and asyncio.start_server, or the loop's 
 _PROCESSES = "call a function that stands in for the program, or run this flow in the real world"
 _PIPES = "pass bytes through an asyncio.Queue, or run this flow in the real world"
 _TCP = "use TCP: asyncio.open_connection and asyncio.start_server"
-_NAMES = "use the address itself, or loop.getaddrinfo for the way from name to address"
 
 
 def _refused(what: str, way_out: str) -> Callable[..., Any]:
@@ -60,7 +59,6 @@ class Fenced(StockLoop):
     create_datagram_endpoint: Any = _refused_when_awaited("UDP", _TCP)
     create_unix_connection: Any = _refused_when_awaited("a Unix socket", _TCP)
     create_unix_server: Any = _refused_when_awaited("a Unix socket", _TCP)
-    getnameinfo: Any = _refused_when_awaited("looking up the name of an address", _NAMES)
 
     subprocess_exec: Any = _refused_when_awaited("starting a process", _PROCESSES)
     subprocess_shell: Any = _refused_when_awaited("starting a process", _PROCESSES)

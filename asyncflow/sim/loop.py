@@ -254,6 +254,10 @@ class SimLoop(Numbering, Fenced):
         """Ask the network."""
         return await self._network.getaddrinfo(host, port, **options)
 
+    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
+        """Ask the network."""
+        return await self._network.getnameinfo(sockaddr, flags)
+
     async def sock_connect(self, sock: Any, address: Any) -> None:
         """Ask the network."""
         await self._network.sock_connect(sock, address)

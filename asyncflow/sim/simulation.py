@@ -140,6 +140,7 @@ class Simulation:
         """Close a world that failed; what goes wrong meanwhile adds to the error and does not replace it."""
         if isinstance(error, Stuck):
             self.trace.emit("process.stuck", error.kind)
+        self.trace.close()  # what is cancelled and closed from here on is no part of the story
         report = None
         with suppress(SystemExit):
             report = wind_down(loop)

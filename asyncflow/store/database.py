@@ -23,7 +23,8 @@ _PATIENCE = 30.0  # for a statement that waits for nobody: only a disk that has 
 class Database:
     """One connection to a store's file.
 
-    aiosqlite runs it on a thread that is no daemon, so whoever opened it must `close` or `abandon` it.
+    aiosqlite runs it on a thread that is no daemon, so whoever opened it must `close` or `abandon` it. Where
+    something else stands in for that thread, it may be the caller's own.
 
     Args:
         path: the file.
@@ -35,6 +36,7 @@ class Database:
 
         self._path = path
         self._wait = wait
+        self._is_connecting = False
         self._thread: threading.Thread | None = None
         self._inner: sqlite3.Connection | None = None
         # SQLite is asked by one thread at a time, but not always by the one that connected.
@@ -86,11 +88,16 @@ class Database:
         """
         if sys.is_finalizing():
             return  # called by the garbage collector at the very end: no thread starts or ends any more
+        if self._thread is None and not self._is_connecting:
+            return  # nothing was begun, or aiosqlite has stopped it by itself
+        if self._thread is threading.current_thread():
+            self._connection.stop()  # there is no thread to wait for: whoever connects does the rest as well
+            return
         # Where no event loop can be found, stop() makes no future of one: hence a thread of its own.
         stopping = threading.Thread(target=self._connection.stop, name="asyncflow-store-stop")
         stopping.start()
         stopping.join()
-        if self._thread is None or self._thread is threading.current_thread():
+        if self._thread is None:
             return
         self._thread.join(self._wait + _LEEWAY)
         if self._inner is not None and not self._thread.is_alive():
@@ -106,7 +113,11 @@ class Database:
             await asyncio.wait([connecting])  # a moment; abandon() could not wait for a thread it has not met
 
     async def _until_connected(self) -> None:
-        await self._connection
+        self._is_connecting = True
+        try:
+            await self._connection
+        finally:
+            self._is_connecting = False
 
     def _make(self, *args: Any, **settings: Any) -> sqlite3.Connection:
         self._thread = threading.current_thread()

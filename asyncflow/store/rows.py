@@ -14,7 +14,10 @@ from typing import Any
 from asyncflow.events import SCHEMA_VERSION, RunHeader, RunSummary
 from asyncflow.store.codec import encode_events, readable, to_text
 
-_HEADER = ("id", "name", "flow", "started", "parent", "scenario", "seed", "parameters", "version")
+_HEADER = (
+    *("id", "name", "flow", "started", "parent", "scenario", "seed", "parameters", "version"),
+    *("variant", "world"),
+)
 _STANDING = ("state", "ended", "tasks", "attempts", "faults", "home")
 _COLUMNS = (*_HEADER, *_STANDING)
 _BATCH = (*_COLUMNS, "first", "events")
@@ -56,6 +59,8 @@ def header_fields(header: RunHeader) -> tuple[Any, ...]:
         seed,
         to_text(dict(header.parameters)),
         SCHEMA_VERSION,
+        None if header.variant is None else readable(header.variant),
+        header.world,
     )
 
 
@@ -82,6 +87,18 @@ def batch_row(
         first,
         encode_events(events) if events else None,
     )
+
+
+KEEP = f"""
+INSERT INTO run ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
+ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
+"""
+"""Writes a whole summary: a rehearsal in the simulated world has the id that it had the last time."""
+
+
+def keep_fields(summary: RunSummary) -> tuple[Any, ...]:
+    """Return the parameters of `KEEP`."""
+    return batch_row(header_fields(summary.header), summary, 0, ())[: len(_COLUMNS)]
 
 
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM run"
@@ -114,7 +131,7 @@ def found(rows: Sequence[Sequence[Any]]) -> RunSummary | None:
 
 def summary_from(row: Sequence[Any]) -> RunSummary:
     """Return the summary that a row of `run` holds."""
-    run_id, name, flow, started, parent, scenario, seed, parameters, _ = row[: len(_HEADER)]
+    run_id, name, flow, started, parent, scenario, seed, parameters, _, variant, world = row[: len(_HEADER)]
     header = RunHeader(
         id=run_id,
         name=name,
@@ -124,6 +141,8 @@ def summary_from(row: Sequence[Any]) -> RunSummary:
         scenario=scenario,
         seed=None if seed is None else int(seed),
         parameters=json.loads(parameters),
+        variant=variant,
+        world=world,
     )
     state, ended, tasks, attempts, faults, home = row[len(_HEADER) : len(_COLUMNS)]
     return RunSummary(header, state, ended, tasks, attempts, faults, home)

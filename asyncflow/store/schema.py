@@ -61,7 +61,12 @@ _VERSION_1 = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+_VERSION_2 = (
+    "ALTER TABLE run ADD COLUMN variant TEXT",  # of the scenario, NULL for the scenario itself
+    "ALTER TABLE run ADD COLUMN world TEXT NOT NULL DEFAULT 'real'",  # or 'simulated'
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 """The statements that lead from each version to the next; the first one starts from an empty file."""
 
 IDENTIFY = """

@@ -133,12 +133,12 @@ class SQLiteStore:
         return decode_events(text for (text,) in await self._read(rows.EVENTS, (readable(run_id),)))
 
     async def keep(self, summary: RunSummary) -> None:
-        """Keep the summary of a run whose events lie elsewhere, in `summary.home`.
+        """Keep the summary of a run whose events lie elsewhere, in `summary.home`, in place of an older one.
 
         Raises:
             StoreError: when it can't be kept.
         """
-        await self._write([rows.batch_row(rows.header_fields(summary.header), summary, 0, ())])
+        await self._ask("written", rows.KEEP, rows.keep_fields(summary))
 
     async def _write(self, batch: list[tuple[Any, ...]]) -> None:
         await self._ask("written", *rows.write(batch))

@@ -71,6 +71,9 @@ class WirePlan:
         chance: draws jitter, and which faults of less than full probability strike.
         on_strike: called at each strike.
 
+    Attributes:
+        on_strike: the same; whoever carries the plan out may put itself in between.
+
     Raises:
         UsageError: when two faults have one id, or something is to be drawn and there is no chance.
     """
@@ -82,7 +85,7 @@ class WirePlan:
         on_strike: OnStrike | None = None,
     ) -> None:
         self._chance = chance
-        self._on_strike = on_strike
+        self.on_strike = on_strike
         self._fired: dict[str, int] = {}
         self._covered: dict[str, int] = {}
         self._lookups: dict[str, int] = {}
@@ -155,8 +158,8 @@ class WirePlan:
 
     def _strike(self, fault: WireFault, where: dict[str, Any]) -> None:
         self._fired[fault.id] += 1
-        if self._on_strike is not None:
-            self._on_strike(fault, dict(where))
+        if self.on_strike is not None:
+            self.on_strike(fault, dict(where))
 
     # ------------------------------------------------------------------ what they do to a connection
 

@@ -38,7 +38,7 @@ def test_an_existing_store_is_checked(data: Callable[..., Any], af: Call) -> Non
     finding = found(data, "store")
 
     assert finding["status"] == "ok"
-    assert "schema 1" in finding["text"]
+    assert "schema 2" in finding["text"]
     assert "sound" in finding["text"]
 
 

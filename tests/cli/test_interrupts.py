@@ -66,7 +66,7 @@ def test_an_interrupted_rehearsal_is_kept_and_shown(
 
 
 def test_ctrl_c_before_anything_ran_leaves_nothing(af: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def pressed(*_: object) -> None:
+    def pressed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(play, "play", pressed)

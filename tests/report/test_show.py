@@ -50,13 +50,18 @@ def test_a_failed_run_is_shown_with_its_facts_and_why():
         "       159 ms: the backoff allows up to 200 ms and full jitter drew 159 ms.",
         "       ConnectionResetError: peer reset",
         "    2  █ succeeded  at 279 ms, took 123 ms",
-        "",
-        "Run it again: python -m asyncflow scenario fail_parse --seed 7",
     ]
 
 
 def test_calls_are_told_apart_from_attempts_where_they_differ():
     assert "attempts    10, of which 7 called the body" in shown(flaky_network())
+
+
+def test_a_simulated_run_and_a_variant_say_so():
+    lines = shown(Story(replace(HEADER, variant="no-policy", world="simulated")))
+    assert "variant no-policy  simulated  seed 7" in lines[0]
+    assert "variant     no-policy" in lines
+    assert "world       simulated with seed 7, in virtual time" in lines
 
 
 def test_a_run_that_is_not_over_says_how_long_it_goes_on():
@@ -107,7 +112,7 @@ def test_each_failure_is_told_once():
     story.over(0.4, states.Failed())
     lines = shown(story)
     start = lines.index("⇡ task_0  TriggerFailed  the body never ran")
-    assert [line for line in lines[start:-2] if line] == [
+    assert [line for line in lines[start:] if line] == [
         "⇡ task_0  TriggerFailed  the body never ran",
         "  the trigger said no",
         "✗ task_1  Failed  the body never ran",
@@ -131,6 +136,11 @@ def test_what_to_try_next_is_a_command_that_can_be_pasted():
     assert next_command(replace(HEADER, scenario="my file.toml", seed=None)) == (
         "Run it again",
         "python -m asyncflow scenario 'my file.toml'",
+    )
+    played = replace(HEADER, variant="no policy", world="simulated")
+    assert next_command(played) == (
+        "Run it again",
+        "python -m asyncflow scenario fail_parse --variant 'no policy' --seed 7 --world simulated",
     )
     assert next_command(replace(HEADER, scenario=None)) == (
         "As data",

@@ -221,6 +221,32 @@ async def writing() -> Any:
     return write()
 
 
+@task
+async def wait_for_nobody() -> None:
+    done.append("wait_for_nobody")
+    await asyncio.get_running_loop().create_future()
+
+
+@flow
+async def waiting_for_nobody() -> Any:
+    """Nothing will ever wake its second task."""
+    await fetch()
+    return wait_for_nobody()
+
+
+@task
+async def count_up() -> int:
+    """Return what no seed decides: how often this process did that before."""
+    done.append("count_up")
+    await asyncio.sleep(done.count("count_up") // 3)
+    return done.count("count_up")
+
+
+@flow
+async def counting_up() -> Any:
+    return count_up()
+
+
 @flow
 async def leaving() -> Any:
     """Raise a signal from the flow's own body, at once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,18 @@ def prepared(text: str, flow: str = "load", *, file: str = "x.toml", **options: 
 
 
 def rehearse(
-    folder: Path, text: str, flow: str = "load", *, listeners: Sequence[Listener] = (), **options: Any
+    folder: Path,
+    text: str,
+    flow: str = "load",
+    *,
+    listeners: Sequence[Listener] = (),
+    repeat: int = 1,
+    told: Callable[[int], None] | None = None,
+    **options: Any,
 ) -> Report:
     """Play a scenario in `folder`, with seed 7 unless told otherwise."""
-    return play(prepared(text, flow, **{"seed": 7, **options}), folder, listeners)
+    rehearsal = prepared(text, flow, **{"seed": 7, **options})
+    return play(rehearsal, folder, listeners, repeat=repeat, told=told)
 
 
 def told(report: Report, key: str) -> tuple[str, int, int]:

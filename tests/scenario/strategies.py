@@ -11,6 +11,7 @@ from asyncflow.scenario.format import ADDRESSES, Fault, Scenario
 from asyncflow.scenario.rules import COMMON, SIGNAL_KEYS
 from asyncflow.scenario.shape import described
 from asyncflow.scenario.values import Delay, Duration, Reference, Shift, Span
+from asyncflow.scenario.wire_rules import PLACES
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
 durations = st.one_of(
@@ -114,6 +115,20 @@ def keys_of(action: Action) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(needed, optional=others)
 
 
+def _on_the_wire(at: dict[str, Any], do: str, raw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return address and keys of a network fault, made to keep the rules of its word."""
+    at = {key: value for key, value in at.items() if key in ("service", *PLACES[do], "task", "attempt")}
+    at.setdefault(PLACES[do][0], 1)  # without a key of the wire the word may be one of HTTP
+    if "part" not in at:
+        at.pop("request", None)
+    if at.get("direction") == "both":
+        at["direction"] = "down"
+    raw.pop("jitter", None)
+    if do in ("partition", "reset-all", "clog"):
+        raw["window"] = {"from": "1s", "to": "2s"}
+    return at, raw
+
+
 @st.composite
 def _faults(draw: st.DrawFn) -> dict[str, Any]:
     key = draw(st.sampled_from(sorted(ADDRESSES)))
@@ -146,6 +161,8 @@ def _faults(draw: st.DrawFn) -> dict[str, Any]:
         raw = {k: v for k, v in raw.items() if k in kept or k not in ("message", "result", "state", "delay")}
         if raw["signal"] == "ENDRUN":
             raw["state"] = "Failed"
+    elif action.layer == "network":
+        at, raw = _on_the_wire(at, action.do, raw)
     return {"at": at, "do": action.do, **raw}
 
 

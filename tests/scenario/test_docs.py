@@ -22,7 +22,13 @@ EXAMPLES = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
 
 def row(action: Action) -> str:
     keys = ", ".join(f"**`{key}`**" if key in action.needed else f"`{key}`" for key in action.known)
-    return f"| {action.layer} | `{action.do}` | {keys} | {action.says} | {'yes' if built(action) else 'no'} |"
+    return f"| {action.layer} | `{action.do}` | {keys} | {action.says} | {version(action)} |"
+
+
+def version(action: Action) -> str:
+    if not built(action):
+        return "no"
+    return "yes" if built(action, "real") else "simulated"
 
 
 def table_of_actions() -> str:

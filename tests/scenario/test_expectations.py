@@ -11,7 +11,9 @@ from asyncflow.scenario.check import Check, counted, either
 from asyncflow.scenario.expectations import Facts, check_all, check_now
 from asyncflow.scenario.format import Expectations
 from asyncflow.scenario.load import loads
+from asyncflow.scenario.homes import Homes
 from asyncflow.scenario.stage import Stage
+from asyncflow.scenario.worlds import world_for
 from asyncflow.scenario.values import Range
 from tests.scenario.rehearsing import prepared, rehearse
 
@@ -38,7 +40,9 @@ breaker = { name = 'echoes', failures = 2, open_for = '1h' }
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
-    return Stage(prepared(STORY, "echoing", seed=7), tmp_path_factory.mktemp("runs"), with_faults=True).run()
+    rehearsal = prepared(STORY, "echoing", seed=7)
+    homes = Homes(tmp_path_factory.mktemp("runs"))
+    return Stage(rehearsal, world_for(rehearsal), homes, with_faults=True).run()
 
 
 def expected(text: str) -> Expectations:

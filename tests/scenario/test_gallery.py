@@ -89,4 +89,5 @@ def test_this_checkout_has_scenarios() -> None:
 def test_every_shipped_scenario_can_be_run_in_this_version(name: str) -> None:
     scenario = load(gallery.find(name))
     assert unsupported(scenario) == []
+    assert unsupported(scenario.changed(world="simulated")) == []
     assert scenario.title

@@ -1,6 +1,7 @@
 """The shipped scenarios are played, and so are copies of them with one thing changed, which must not hold.
 
-Everything here is read from the files, so that a new scenario is tested as soon as it lies there.
+Everything here is read from the files, so that a new scenario is tested as soon as it lies there. Each is
+played in every world that can carry it out, and its copies in the simulated one, where waiting costs nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from msgspec import structs
@@ -23,8 +24,10 @@ from asyncflow.scenario.format import Expect, Expectations, Fault, Rows, Scenari
 from asyncflow.scenario.load import load
 from asyncflow.scenario.play import play, prepare
 from asyncflow.scenario.stage import Stage
+from asyncflow.scenario.support import unsupported
 from asyncflow.scenario.values import Count, Range, Span, said
 from asyncflow.scenario.verdict import Report
+from asyncflow.scenario.wire_rules import PLACES
 
 NEVER = 99
 """The number of an attempt, and of a request, that no shipped scenario comes to."""
@@ -35,27 +38,39 @@ def scenario(name: str) -> Scenario:
     return load(gallery.find(name))
 
 
+World = Literal["real", "simulated"]
 Part = tuple[str, str | None]
 """The name of a scenario, and of one of its variants or None for the scenario itself."""
 
+
+def worlds(name: str) -> list[World]:
+    """Return the worlds that can carry out a scenario."""
+    every: tuple[World, ...] = ("simulated", "real")
+    return [world for world in every if not unsupported(scenario(name).changed(world=world))]
+
+
 PARTS: list[Part] = [(name, part) for name in gallery.names() for part in (None, *scenario(name).variants)]
+IN_WORLDS: list[tuple[Part, World]] = [(part, world) for part in PARTS for world in worlds(part[0])]
+IN_BOTH = [part for part in PARTS if len(worlds(part[0])) == 2]
 WITH_FAULTS = [name for name in gallery.names() if scenario(name).faults]
 FAULTS = [(name, index) for name in WITH_FAULTS for index in range(len(scenario(name).faults))]
 
 
 def rehearsed(folder: Path, name: str, variant: str | None = None, **changes: Any) -> Report:
+    """Play a part of the gallery with some things changed, in the simulated world if the world is not."""
+    changes = {"world": "simulated"} | changes
     return play(prepare(name, scenario(name).changed(**changes), variant=variant), folder)
 
 
 class Played:
-    """Every part of the gallery, played once, with the facts that its report was made of."""
+    """Every part of the gallery, played once in a world, with the facts that its report was made of."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[Part, tuple[Report, list[Facts]]] = {}
+        self._known: dict[tuple[Part, World], tuple[Report, list[Facts]]] = {}
 
-    def __call__(self, part: Part) -> tuple[Report, list[Facts]]:
-        if part not in self._known:
+    def __call__(self, part: Part, world: World = "simulated") -> tuple[Report, list[Facts]]:
+        if (part, world) not in self._known:
             facts: list[Facts] = []
 
             class Noting(Stage):
@@ -65,8 +80,8 @@ class Played:
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(playing, "Stage", Noting)
-                self._known[part] = rehearsed(self._folder, *part), facts
-        return self._known[part]
+                self._known[part, world] = rehearsed(self._folder, *part, world=world), facts
+        return self._known[part, world]
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +89,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     return Played(tmp_path_factory.mktemp("gallery"))
 
 
-@pytest.mark.parametrize("part", PARTS, ids=str)
-def test_every_scenario_and_every_variant_holds(played: Played, part: Part) -> None:
-    report, _ = played(part)
+@pytest.mark.parametrize(("part", "world"), IN_WORLDS, ids=str)
+def test_every_scenario_and_every_variant_holds(played: Played, part: Part, world: World) -> None:
+    report, _ = played(part, world)
+    assert report.world == world
     assert report.verdict == "held", report.sentence
     assert report.checks
     start = "Failed successfully: " if report.faults else "Held: no fault was in the way"
@@ -84,8 +100,28 @@ def test_every_scenario_and_every_variant_holds(played: Played, part: Part) -> N
     assert report.sentence.endswith(f"the flow ended {report.history.state.name}, as expected.")
 
 
+@pytest.mark.parametrize("part", IN_BOTH, ids=str)
+def test_both_worlds_come_to_the_same(played: Played, part: Part) -> None:
+    simulated, real = (outline(played(part, world)[0]) for world in worlds(part[0]))
+    assert simulated == real
+
+
+def outline(report: Report) -> dict[str, Any]:
+    """Return what a report says beside times and names."""
+    told = report.to_json()
+    same = ("verdict", "sentence", "flow", "tasks", "faults", "expectations")
+    return {key: told[key] for key in same}
+
+
+def test_every_scenario_can_be_played_in_the_world_that_it_asks_for() -> None:
+    assert {name for name in gallery.names() if scenario(name).world not in worlds(name)} == set()
+    assert all("simulated" in worlds(name) for name in gallery.names())
+
+
 def test_the_gallery_is_played_within_seconds(played: Played) -> None:
-    assert sum(played(part)[0].history.ended for part in PARTS) < 10
+    assert sum(played(part, "real")[0].history.ended for part in IN_BOTH) < 10
+    assert sum(played(part)[0].history.ended for part in PARTS) > 3600
+    assert sum(played(part)[0].wall_s for part in PARTS) < 10
 
 
 # ---------------------------------------------------------------------- one expectation changed
@@ -180,8 +216,10 @@ def test_a_scenario_that_expects_another_end_is_violated_and_says_so(tmp_path: P
 
 
 def moved(fault: Fault) -> Fault:
-    """Return a fault that strikes an attempt, or a request, that never comes."""
-    key = "request" if isinstance(fault.at, ServiceAt) else "attempt"
+    """Return a fault that strikes an attempt, a request, a look-up or a connection that never comes."""
+    key = "attempt"
+    if isinstance(fault.at, ServiceAt):
+        key = PLACES[fault.do][0] if fault.action.layer == "network" else "request"
     return structs.replace(fault, at=structs.replace(fault.at, **{key: NEVER}))
 
 

@@ -76,6 +76,8 @@ def test_a_scenario_says_what_its_file_says(tmp_path: Path) -> None:
 
 HEAD = 'format = 1\nflow = "m:f"\n'  # errors below it start at line 3
 
+WIRE = HEAD + '[service.a]\nreplica = "cfpb"\n[[fault]]\n'  # the address stands in line 6
+
 BROKEN: dict[str, tuple[str, str]] = {
     "empty": ("", "bad.toml:1: the file is empty; it starts with format = 1"),
     "blank": (" \n\n", "bad.toml:1: the file is empty; it starts with format = 1"),
@@ -375,6 +377,64 @@ BROKEN: dict[str, tuple[str, str]] = {
     "rows that claim nothing": (
         HEAD + '[[expect.rows]]\ndatabase = "a.db"\ntable = "a"\n',
         "bad.toml:3: expect.rows[1]: claims nothing; say one of count, min, max, null, not_null, unique",
+    ),
+    "a look-up that is refused": (
+        WIRE + 'at = { service = "a", lookup = 1 }\ndo = "refuse"\n',
+        "bad.toml:6: fault[1].at.lookup: does not belong to do = 'refuse' (network); its address takes "
+        "service, connection, task, attempt.",
+    ),
+    "a byte of a look-up": (
+        WIRE + 'at = { service = "a", byte = 3 }\ndo = "nxdomain"\n',
+        "bad.toml:6: fault[1].at.byte: does not belong to do = 'nxdomain' (network); its address takes "
+        "service, lookup, task, attempt.",
+    ),
+    "a look-up that is reset": (
+        WIRE + 'at = { service = "a", lookup = 1 }\ndo = "reset"\n',
+        "bad.toml:6: fault[1].at.lookup: does not belong to do = 'reset' (network); its address takes "
+        "service, connection, direction, byte, part, request, task, attempt.",
+    ),
+    "a path on the wire": (
+        WIRE + 'at = { service = "a", path = "/x" }\ndo = "unreachable"\n',
+        "bad.toml:6: fault[1].at.path: does not belong to do = 'unreachable' (network); its address takes "
+        "service, connection, task, attempt.",
+    ),
+    "a byte of a partition": (
+        WIRE + 'at = { service = "a", byte = 3 }\ndo = "partition"\nwindow = { from = "1s" }\n',
+        "bad.toml:6: fault[1].at.byte: does not belong to do = 'partition' (network); its address takes "
+        "service, connection, direction, task, attempt.",
+    ),
+    "a request without its part": (
+        WIRE + 'at = { service = "a", request = 2, byte = 3 }\ndo = "eof"\n',
+        "bad.toml:6: fault[1].at.request: counts the messages of a connection; say part = 'head' or 'body' "
+        "of it too",
+    ),
+    "half a close in both directions": (
+        WIRE + 'at = { service = "a", direction = "both" }\ndo = "half-close"\n',
+        "bad.toml:6: fault[1].at.direction: half-close ends one direction; say up or down, or do = 'eof' for "
+        "both",
+    ),
+    "a partition for good": (
+        WIRE + 'at = { service = "a" }\ndo = "partition"\n',
+        "bad.toml:5: fault[1].window: is missing; the partition lasts as long as it, such as { from = '5s', "
+        "to = '9s' }",
+    ),
+    "a reset of all connections at no time": (
+        WIRE + 'at = { service = "a" }\ndo = "reset-all"\nwindow = { to = "3s" }\n',
+        "bad.toml:8: fault[1].window: says no from above 0; connections are reset when the window begins",
+    ),
+    "a clog without an end": (
+        WIRE + 'at = { service = "a" }\ndo = "clog"\nwindow = { from = "3s" }\n',
+        "bad.toml:5: fault[1].seconds: is missing; say for how long data is held back, here or by window.to",
+    ),
+    "a jitter that would turn back time": (
+        WIRE + 'at = { service = "a" }\ndo = "latency"\nseconds = "10ms"\njitter = "20ms"\n',
+        "bad.toml:9: fault[1].jitter: is more than seconds = '10ms'; nothing arrives before it was sent",
+    ),
+    "a wrong length where there is none": (
+        HEAD + '[service.a]\nreplica = "cfpb"\nframing = "eof"\n'
+        '[[fault]]\nat = { service = "a" }\ndo = "wrong-length"\n',
+        "bad.toml:8: fault[1].do: lies about a length that no answer declares with framing = 'eof'; say "
+        "'truncate'",
     ),
     "rows that are counted twice": (
         HEAD + '[[expect.rows]]\ndatabase = "a.db"\ntable = "a"\ncount = 1\nmin = 1\n',

@@ -250,9 +250,9 @@ def test_the_variants_own_before_is_played_under_its_policies(tmp_path: Path) ->
     ("text", "error", "message"),
     [
         (
-            "world = 'simulated'",
+            "shuffle = true",
             NotInThisVersion,
-            "x.toml:4: world: world = 'simulated' is not in this version",
+            "x.toml:4: shuffle: shuffle is not in this version",
         ),
         (
             "[policy.fetsch]",

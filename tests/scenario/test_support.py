@@ -4,9 +4,10 @@ import pytest
 from msgspec import structs
 
 from asyncflow.scenario.actions import ACTIONS
-from asyncflow.scenario.format import Fault
+from asyncflow.scenario.format import Fault, Scenario
 from asyncflow.scenario.load import loads
-from asyncflow.scenario.support import BUILT, LATER, LATER_WORDS, built, unsupported
+from asyncflow.scenario.support import BUILT, LATER, LATER_ON_THE_WIRE, LATER_WORDS, built, unsupported
+from asyncflow.scenario.wire_rules import PLACES
 from tests.scenario.test_load import EXAMPLE
 
 HEAD = 'format = 1\nflow = "m:f"\n[service.api]\nreplica = "cfpb"\n'  # what follows starts at line 5
@@ -17,6 +18,7 @@ HEAD = 'format = 1\nflow = "m:f"\n[service.api]\nreplica = "cfpb"\n'  # what fol
     [
         "",
         "seed = 3\nfile = 'data.json'\nrecords = 0",
+        "framing = 'eof'\nshape = 'ndjson'",
         "[[fault]]\nat = {task='t', call=2, attempt=[1, 2], when='after'}\ndo = 'raise'\nerror = 'OSError'",
         "[[fault]]\nat = {task='t'}\ndo = 'delay'\nseconds = '1s'\nprobability = 0.5\noptional = true",
         "[[fault]]\nat = {task='t'}\ndo = 'wrong-result'\nvalue = 3",
@@ -43,7 +45,6 @@ def test_what_is_built_is_not_complained_of(text: str) -> None:
     ("text", "line"),
     [
         ("tls = true", "x.toml:5: service.api.tls: tls is not in this version"),
-        ("framing = 'eof'", "x.toml:5: service.api.framing: framing is not in this version"),
         (
             "[[fault]]\nat = {task='t', index=0}\ndo = 'hang'",
             "x.toml:6: fault[1].at.index: index is not in this version",
@@ -78,8 +79,14 @@ def test_what_is_built_is_not_complained_of(text: str) -> None:
             "slow, hang, reset, truncate, drip, wrong-length, malformed-json, wrong-content-type",
         ),
         (
+            "[[fault]]\nat = {service='api', task='t', attempt=2}\ndo = 'status'\nstatus = 500",
+            "x.toml:6: fault[1].at.task: task is not in this version\n"
+            "x.toml:6: fault[1].at.attempt: attempt is not in this version",
+        ),
+        (
             "[[fault]]\nat = {service='api', byte=3}\ndo = 'reset'",
-            "x.toml:7: fault[1].do: 'reset' (network) is not in this version",
+            "x.toml:7: fault[1].do: 'reset' (network) is not in this version in the real world; play it with "
+            "--world simulated",
         ),
         (
             "[[fault]]\nat = {task='t', index=3}\ndo = 'crash'",
@@ -118,16 +125,68 @@ def test_what_is_built_is_not_complained_of(text: str) -> None:
     ],
 )
 def test_what_is_not_built_is_answered_with_its_line(text: str, line: str) -> None:
-    assert unsupported(loads(HEAD + text, "x.toml")) == [line]
+    assert "\n".join(unsupported(loads(HEAD + text, "x.toml"))) == line
 
 
-def test_a_world_that_is_not_built_is_answered_and_can_be_changed() -> None:
-    scenario = loads('format = 1\nflow = "m:f"\nshuffle = true\nworld = "simulated"\n', "x.toml")
+@pytest.mark.parametrize("word", BUILT["network"])
+def test_a_word_of_the_network_is_built_in_the_simulated_world_alone(word: str) -> None:
+    scenario = wire_scenario(word, MORE.get(word, ""))
+    assert unsupported(scenario.changed(world="simulated")) == []
     assert unsupported(scenario) == [
-        "x.toml:3: shuffle: shuffle is not in this version",
-        "x.toml:4: world: world = 'simulated' is not in this version",
+        f"x.toml:7: fault[1].do: {word!r} (network) is not in this version in the real world; "
+        "play it with --world simulated"
     ]
-    assert unsupported(scenario.changed(world="real", shuffle=False)) == []
+
+
+MORE = {
+    "dns-slow": "seconds = 1",
+    "stall": "seconds = 1",
+    "drip": "bytes = 8\nseconds = 1",
+    "slice": "bytes = 8",
+    "bandwidth": "rate = 100",
+    "latency": "seconds = 1\njitter = '10ms'",
+    "flap": "up = 1\ndown = 2",
+    "clog": "seconds = 1",
+    "partition": "window.from = '1s'",
+    "reset-all": "window.from = '1s'",
+}
+
+
+def wire_scenario(word: str, more: str, at: str = "") -> Scenario:
+    address = f"{{ service = 'api', {at or PLACES[word][0] + ' = 1'} }}"
+    return loads(f"{HEAD}[[fault]]\nat = {address}\ndo = '{word}'\n{more}\n", "x.toml")
+
+
+@pytest.mark.parametrize("word", ["bad-certificate", "tls-reset", "tls-stall", "tls-corrupt"])
+def test_tls_is_built_in_no_world(word: str) -> None:
+    for world in ("real", "simulated"):
+        (line,) = unsupported(wire_scenario(word, "").changed(world=world))
+        assert line.startswith(
+            f"x.toml:7: fault[1].do: {word!r} (network) is not in this version; of this layer"
+        )
+
+
+def test_what_narrows_down_a_fault_on_the_wire_is_built() -> None:
+    at = "connection = [1, 2], direction = 'down', byte = 3, part = 'body', request = 2"
+    at += ", task = 't', attempt = 1"
+    more = "window = { from = '1s', to = '2s' }\nprobability = 0.5\noptional = true"
+    assert unsupported(wire_scenario("reset", more, at).changed(world="simulated")) == []
+
+
+def test_the_start_of_a_process_is_not_built_on_the_wire_either() -> None:
+    scenario = wire_scenario("reset", "boot = 2").changed(world="simulated")
+    assert unsupported(scenario) == ["x.toml:8: fault[1].boot: boot is not in this version"]
+
+
+def test_every_word_of_the_network_has_its_places() -> None:
+    assert set(PLACES) == {action.do for action in ACTIONS if action.layer == "network"}
+
+
+def test_both_worlds_are_built_and_chosen_by_the_scenario() -> None:
+    scenario = loads('format = 1\nflow = "m:f"\nshuffle = true\nworld = "simulated"\n', "x.toml")
+    assert unsupported(scenario) == ["x.toml:3: shuffle: shuffle is not in this version"]
+    for world in ("real", "simulated"):
+        assert unsupported(scenario.changed(world=world, shuffle=False)) == []
 
 
 def test_the_answers_come_in_the_order_of_the_file() -> None:
@@ -147,3 +206,5 @@ def test_the_lists_of_what_is_built_name_what_the_format_has() -> None:
     for table, key in LATER_WORDS:
         assert key in {field.encode_name for field in structs.fields(table)}
     assert {"at", "do"}.isdisjoint(LATER[Fault])
+    for table, keys in LATER_ON_THE_WIRE.items():
+        assert set(keys) <= set(LATER[table])

@@ -9,7 +9,8 @@ import pytest
 from asyncflow import states
 from asyncflow.history import RunHistory, fold
 from asyncflow.scenario.check import Check
-from asyncflow.scenario.verdict import FaultCount, Report
+from asyncflow.scenario.verdict import FaultCount, Repeats, Report
+from asyncflow.sim.trace_diff import Difference
 from tests.events import Story, fail_parse
 from tests.scenario.rehearsing import rehearse
 
@@ -40,9 +41,17 @@ def after(attempts: int = 1, state: type[states.State] = states.Failed) -> RunHi
 
 
 def report(
-    *faults: FaultCount, checks: tuple[Check, ...] = (TRUE,), history: RunHistory | None = None
+    *faults: FaultCount,
+    checks: tuple[Check, ...] = (TRUE,),
+    history: RunHistory | None = None,
+    **simulated: Any,
 ) -> Report:
-    return Report("x", None, "real", 7, history or after(), faults, checks, 0.5, Path("home"))
+    return Report("x", None, "real", 7, history or after(), faults, checks, 0.5, Path("home"), **simulated)
+
+
+SAME = Repeats("abc", ["0.000000 a"], times=3)
+DIFFERENCE = Difference(1, "0.000000 a", "0.000000 b", (), "a in the one, b in the other")
+OTHER = Repeats("abc", ["0.000000 a"], 3, 2, 2, ["0.000000 b"], DIFFERENCE)
 
 
 OPTIONAL = FaultCount("fault[3]", {"task": "store"}, "hang", 0, optional=True)
@@ -142,6 +151,32 @@ OPTIONAL = FaultCount("fault[3]", {"task": "store"}, "hang", 0, optional=True)
             "so this rehearsal shows nothing. "
             "Look at the address of the fault, or mark it optional = true.",
         ),
+        (
+            report(task_fault(fired=0), checks=(FALSE,), stuck="nothing can run", escapes=("time is real",)),
+            "escaped",
+            "Escaped from the simulated world: time is real.",
+        ),
+        (
+            report(escapes=("a", "b", "c")),
+            "escaped",
+            "Escaped from the simulated world: a. So did 2 more calls.",
+        ),
+        (
+            report(checks=(FALSE,), stuck="nothing can run", repeats=OTHER),
+            "stuck",
+            "Stuck 250 ms into the run: nothing can run",
+        ),
+        (
+            report(checks=(FALSE,), repeats=OTHER),
+            "diverged",
+            "Diverged: 3 runs of seed 7 had 2 different traces; run 2 differs from the first in line 1: "
+            "a in the one, b in the other.",
+        ),
+        (
+            report(repeats=SAME),
+            "held",
+            "Held: no fault was in the way and the flow ended Failed, as expected.",
+        ),
     ],
 )
 def test_a_verdict_is_a_word_and_a_sentence(made: Report, word: str, sentence: str) -> None:
@@ -190,6 +225,12 @@ def test_the_report_as_json_has_what_is_promised() -> None:
         "wall_s": 0.5,
         "home": "home",
     }
+
+
+def test_the_report_of_a_simulated_run_has_its_trace_and_repeats() -> None:
+    plain, same, other = (report(repeats=repeats).to_json() for repeats in (None, SAME, OTHER))
+    assert same == {**plain, "trace": "abc", "repeats": 3, "traces": 1, "difference": None}
+    assert (other["traces"], other["difference"]) == (2, DIFFERENCE.to_json())
 
 
 @pytest.mark.parametrize("kind", ["object", "surrogate", "round", "mute", "infinite", "huge", "set", "long"])

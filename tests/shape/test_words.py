@@ -29,10 +29,11 @@ def made() -> set[str]:
 
 
 def emitted() -> set[str]:
-    """Return the kinds of events that are given to `emit` and `note`."""
+    """Return the kinds of events that are given to `emit` and `note`; a trace has words of its own."""
     return {
         call.args[0].value
         for module in MODULES
+        if module.part != "sim"
         for call, name in module.calls()
         if (name.endswith((".emit", ".note")) or name in ("emit", "note"))
         and call.args

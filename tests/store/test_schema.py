@@ -26,7 +26,7 @@ async def test_a_new_file_gets_the_present_schema_and_our_mark(path: Path) -> No
         "SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1, 2"
     ).fetchall()
     assert plain.execute("PRAGMA application_id").fetchone() == (0x6173796E,)
-    assert plain.execute("PRAGMA user_version").fetchone() == (1,)
+    assert plain.execute("PRAGMA user_version").fetchone() == (2,)
     assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     plain.close()
     assert names == [
@@ -83,7 +83,7 @@ async def test_an_older_file_is_brought_up_and_keeps_its_runs(
     await store.close()
     await store.open()
     await store.close()
-    assert _version(path) == 2
+    assert _version(path) == 3
     plain = sqlite3.connect(path)
     assert plain.execute("SELECT key FROM cache").fetchall() == [("a",)]
     plain.close()
@@ -101,7 +101,7 @@ async def test_a_migration_that_fails_leaves_the_file_at_its_version(
         patched.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
         with pytest.raises(Exception, match="table run already exists"):
             await store.open()
-    assert _version(path) == 1
+    assert _version(path) == 2
     plain = sqlite3.connect(path)
     assert plain.execute("SELECT name FROM sqlite_master WHERE name = 'cache'").fetchall() == []
     plain.close()

@@ -81,7 +81,7 @@ def _a_folder(path: Path) -> None:
     [
         (_garbage, "it is not a SQLite database. It was left as it is"),
         (_damaged, "it is damaged. It was left as it is; move it away"),
-        (_newer, "a newer asyncflow wrote it (schema 99, and this one knows 1). Upgrade asyncflow"),
+        (_newer, "a newer asyncflow wrote it (schema 99, and this one knows 2). Upgrade asyncflow"),
         (_somebody_elses, "it is a database of another program (application_id 1234, user_version 7)"),
         (_with_a_version_that_is_not_ours, "it is a database of another program (application_id 0,"),
         (_with_a_table_in_our_way, "table run already exists"),

@@ -16,6 +16,7 @@ from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from asyncflow.net.answers import Framing, Shape
     from asyncflow.net.http_faults import HttpFault
     from asyncflow.net.replica import Replica
 
@@ -55,6 +56,22 @@ _EXAMPLES = {
 @click.option(
     "--seed", metavar="N", type=int, default=7, show_default=True, help="Decides the generated records."
 )
+@click.option(
+    "--framing",
+    metavar="WORD",
+    type=click.Choice(["length", "chunked", "eof"]),
+    default="length",
+    show_default=True,
+    help="What ends an answer: length, chunked, or eof, the end of the connection.",
+)
+@click.option(
+    "--shape",
+    metavar="WORD",
+    type=click.Choice(["json", "ndjson"]),
+    default="json",
+    show_default=True,
+    help="How records look: json, or ndjson, one on each line.",
+)
 @click.option("--fault", "faults", metavar="FAULT", multiple=True, help="What goes wrong; may be repeated.")
 @click.pass_obj
 def command(
@@ -66,6 +83,8 @@ def command(
     records: Path | None,
     count: int | None,
     seed: int,
+    framing: Framing,
+    shape: Shape,
     faults: tuple[str, ...],
 ) -> None:
     """Serve a replica until Ctrl-C."""
@@ -73,7 +92,16 @@ def command(
     from asyncflow.net.replica import Replica, serve
 
     replica = Replica(
-        name, records=records, seed=seed, count=count, faults=planned, host=host, port=port, on_fault=_struck
+        name,
+        records=records,
+        seed=seed,
+        count=count,
+        faults=planned,
+        host=host,
+        port=port,
+        on_fault=_struck,
+        framing=framing,
+        shape=shape,
     )
     try:
         asyncio.run(serve(replica, started=lambda started: _introduce(started, settings)))

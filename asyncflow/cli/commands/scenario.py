@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -14,7 +15,7 @@ from asyncflow.cli.following import Follower, following, log_options
 from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
 from asyncflow.cli.stores import show_command, store_option
-from asyncflow.errors import AsyncflowError
+from asyncflow.errors import AsyncflowError, UsageError
 
 if TYPE_CHECKING:
     from asyncflow.cli.rehearsing import Keeper
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     examples=(
         "asyncflow scenario fail_parse",
         "asyncflow scenario api_down_breaker_opens --variant no-policy",
+        "asyncflow scenario fail_parse --world simulated --repeat 100",
         "asyncflow scenario my/outage.toml --seed 11 --json",
     ),
     exits={0: "the verdict is held", 2: "the file is not valid", 3: "not held", 4: "no such scenario"},
@@ -43,6 +45,19 @@ if TYPE_CHECKING:
     type=click.Choice(["real", "simulated"]),
     help="Stands in for the file's world: real or simulated.",
 )
+@click.option(
+    "--repeat",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Play it N times and compare the traces; simulated only.",
+)
+@click.option(
+    "--trace",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write down everything that happened; simulated only.",
+)
 @quiet_option("Print the verdict's sentence only.")
 @store_option
 @log_options
@@ -54,6 +69,8 @@ def command(
     variant: str | None,
     seed: int | None,
     world: str | None,
+    repeat: int,
+    trace: Path | None,
     store: str | None,
     log_level: str | None,
     log_format: Literal["auto", "console", "json"],
@@ -64,25 +81,42 @@ def command(
     from asyncflow.cli.rehearsing import Keeper, prepared, rehearsal_folder
     from asyncflow.cli.telling import introduce
 
-    rehearsal = prepared(reference, variant, seed, world)
+    rehearsal = prepared(reference, variant, seed, world, owns_process=settings.owns_process)
+    _check_world(rehearsal, repeat, trace)
     out = Output(settings)
-    if not settings.json and not settings.quiet:
+    if not out.is_terse:
         introduce(rehearsal, out)
     with Keeper(store) as keeper:
         folder = rehearsal_folder(store)
-        with following(settings, log_level, log_format, is_rehearsal=True) as follower:
-            report = _played(rehearsal, folder, follower)
+        live = rehearsal.world == "real"  # one that is simulated is over before anybody sees it
+        with following(settings, log_level, log_format, is_rehearsal=True, live=live) as follower:
+            report = _played(rehearsal, folder, follower, repeat)
         if report is None:
             return _interrupted(follower, folder, keeper, out, settings)
-        return _told(report, keeper, out, settings)
+        return _told(report, trace, keeper, out, settings)
 
 
-def _played(rehearsal: Rehearsal, folder: Path, follower: Follower) -> Report | None:
+def _check_world(rehearsal: Rehearsal, repeat: int, trace: Path | None) -> None:
+    """Refuse what only the simulated world has."""
+    from asyncflow.cli.traces import check_place
+
+    if trace is not None:
+        check_place(trace)
+    for option in ["--repeat"] * (repeat > 1) + ["--trace"] * (trace is not None):
+        if rehearsal.world == "real":
+            raise UsageError(
+                f"{option} is for the simulated world, where one seed gives one trace; add --world simulated"
+            )
+
+
+def _played(rehearsal: Rehearsal, folder: Path, follower: Follower, repeat: int) -> Report | None:
     """Play a scenario; None when Ctrl-C came."""
+    from asyncflow.cli.progress import Progress
     from asyncflow.scenario.play import play
 
     try:
-        return play(rehearsal, folder, follower.listeners)
+        with Progress(repeat, live=follower.can_redraw) as progress:
+            return play(rehearsal, folder, follower.listeners, repeat=repeat, told=progress.at)
     except KeyboardInterrupt:
         return None
     except SystemExit as end:
@@ -91,11 +125,13 @@ def _played(rehearsal: Rehearsal, folder: Path, follower: Follower) -> Report | 
         ) from end
 
 
-def _told(report: Report, keeper: Keeper, out: Output, settings: Settings) -> int:
+def _told(report: Report, trace: Path | None, keeper: Keeper, out: Output, settings: Settings) -> int:
     """Say what a rehearsal came to, and return the exit code."""
-    from asyncflow.cli.telling import tell_checks, tell_run, tell_verdict
+    from asyncflow.cli.telling import tell_checks, tell_run, tell_trace, tell_verdict
+    from asyncflow.cli.traces import write_traces
 
     label = keeper.keep(report.history, report.home)
+    other = None if trace is None else write_traces(report, trace)
     held = report.verdict == "held"
     if settings.json:
         out.data(report.to_json())
@@ -104,8 +140,12 @@ def _told(report: Report, keeper: Keeper, out: Output, settings: Settings) -> in
     else:
         tell_run(report.history, out)
         tell_checks(report, out)
+        tell_trace(report, out)
         tell_verdict(report, out)
-        if not held:
+        if other is not None:
+            files = f"{quote(str(trace))} {quote(str(other))}"
+            out.command("Look closer", f"{settings.program} trace diff {files}")
+        elif not held:
             _look_closer(report.history, label, out, settings)
     return DONE if held else NOT_HELD
 

@@ -10,14 +10,14 @@ from asyncflow.cli.command import declare
 from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
 
-_WORDS = ("scenario", "report", "run", "events", "runs", "flows", "scenarios")
+_WORDS = ("scenario", "report", "run", "events", "runs", "flows", "scenarios", "comparison")
 
 
 @declare(
     "schema",
     f"WHAT is one of {', '.join(_WORDS)}. `scenario` is the schema of scenario files, with which an editor "
     "completes and checks them. The others are those of what --json prints: `report` of scenario, `run` of "
-    "show and run, `events` of show --events, and the lists.",
+    "show and run, `events` of show --events, `comparison` of trace diff, and the lists.",
     examples=("asyncflow schema scenario > scenario.schema.json", "asyncflow schema runs"),
     json=False,
 )

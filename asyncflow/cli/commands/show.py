@@ -43,9 +43,10 @@ def command(settings: Settings, *, run: str | None, with_events: bool, store: st
 
         out.data(run_to_json(history))
         return
-    from asyncflow.report.show import show
+    from asyncflow.report.show import next_command, show
 
-    out.lines(show(history, out.look, ambient.world().wall()))
+    out.lines([*show(history, out.look, ambient.world().wall()), []])
+    out.command(*next_command(history.header))
 
 
 def _show_events(found: Found, out: Output, settings: Settings) -> None:
