@@ -20,8 +20,13 @@ from typing import Any
 
 import pytest
 
+from asyncflow.store.writer import LINGER
+
 TOLERATED = 0.03
-"""Seconds: room for a few of the moments for which a store's writer collects events (10 ms each)."""
+"""Seconds in a test: an answer that is reset takes 20 ms, so that the client reads what came before."""
+
+_MOMENT = LINGER
+"""What a loop sleeps of it is not counted: a store's writer collects events so long, whatever a test does."""
 
 _MAY_SLEEP = {
     "subprocess": "looks again and again whether a process has ended, where no event tells it",
@@ -94,7 +99,7 @@ def _counting_select(real: Callable[..., Any], waits: Waits) -> Callable[..., An
     @wraps(real)
     def select(selector: Any, timeout: float | None = None) -> Any:
         ready = real(selector, timeout)
-        if timeout and not ready:
+        if timeout and timeout > _MOMENT and not ready:
             waits["an event loop, for a timer"] += timeout
         return ready
 
