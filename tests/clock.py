@@ -40,7 +40,7 @@ def run_virtual(story: Coroutine[Any, Any, T], *, seed: int = _SEED) -> T:
 def virtual_clock(request: pytest.FixtureRequest) -> Clock:
     """Play an `async def` test in a simulated world; the value is that world's clock.
 
-    The test makes for itself what it needs on its loop: a fixture that is a coroutine runs on another one.
+    The test makes for itself what it needs on its loop: a fixture that is a coroutine would run on another.
     """
     simulation = request.node.stash[_WORLD] = Simulation(_SEED)
     return simulation.clock
@@ -58,9 +58,14 @@ def pytest_pycollect_makeitem() -> Iterator[None]:
 
 def _played(item: pytest.Function, story: Story) -> Callable[..., None]:
     if not inspect.iscoroutinefunction(story):
-        raise TypeError(
+        raise pytest.Collector.CollectError(
             f"{item.nodeid}: virtual_clock is for `async def` tests; in others call run_virtual(story())"
         )
+    for name, fixtures in item._fixtureinfo.name2fixturedefs.items():
+        if inspect.iscoroutinefunction(fixtures[-1].func) or inspect.isasyncgenfunction(fixtures[-1].func):
+            raise pytest.Collector.CollectError(
+                f"{item.nodeid}: the fixture {name} runs on a real event loop; do what it does in the test"
+            )
 
     @wraps(story)
     def play(**given: Any) -> None:
