@@ -26,7 +26,8 @@ Kind = Literal[
 ]
 """What can happen.
 
-run_started       detail: flow, name, parent, scenario, seed, parameters (as text)
+run_started       detail: flow, name, parent, scenario, seed, parameters (as text), scheduled (UTC epoch
+                  seconds of the fire that it was made for, None when it was not made by a schedule)
 task_called       detail: name, key, upstream (numbers of task runs)
 edge_added        detail: upstream (the number of a task run), for an edge set after the call
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself

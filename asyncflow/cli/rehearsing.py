@@ -138,12 +138,14 @@ class Keeper:
 def summary_of(history: RunHistory, home: Path) -> RunSummary:
     """Return a rehearsal's line in the list of runs, which says when it was really played."""
     header = history.header
-    if header.world != "real":
+    simulated = header.world != "real"
+    if simulated:
         header = replace(header, started=ambient.world().wall())
     return RunSummary(
         header=header,
         state=history.state.name,
-        ended=header.started + history.ended if history.is_over else None,
+        # A simulated run that got stuck will never go on.
+        ended=header.started + history.ended if history.is_over or simulated else None,
         tasks=len(history.tasks),
         attempts=history.attempts,
         faults=len(history.faults),

@@ -88,5 +88,11 @@ def tell_trace(report: Report, out: Output) -> None:
 
 
 def tell_verdict(report: Report, out: Output) -> None:
-    """Say the verdict in plain words."""
+    """Say the verdict in plain words; of a stuck run each task has a line, with the place where it waits."""
+    if report.verdict == "stuck" and not out.is_terse:
+        head, *tasks = report.stuck.splitlines()
+        out.sentence(f"Stuck: {head}", "failed")
+        for task in tasks:
+            out.sentence(task.strip(), "failed", sign=out.look.sign("dot"))
+        return
     out.sentence(report.sentence, "success" if report.verdict == "held" else "failed")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from asyncflow import ports
 from asyncflow.engine.flow_run import FlowRun
@@ -15,8 +15,19 @@ from asyncflow.errors import full_text_of
 from asyncflow.flow import Flow
 from asyncflow.ports import Store
 
-__all__ = ["FlowRun", "RunOptions", "TaskRun", "call", "run", "start", "to_its_end"]
+__all__ = [
+    "FlowRun",
+    "RunOptions",
+    "TaskRun",
+    "call",
+    "log_failure",
+    "on_a_loop_of_its_own",
+    "run",
+    "start",
+    "to_its_end",
+]
 
+T = TypeVar("T")
 
 _log = logging.getLogger("asyncflow")
 
@@ -45,23 +56,51 @@ def run(
     Raises:
         KeyboardInterrupt: after Ctrl-C.
     """
+    done = on_a_loop_of_its_own(
+        lambda begun: to_its_end(flow, parameters, store=store, options=options, begun=begun)
+    )
+    if not quiet:
+        log_failure(done)
+    return done
+
+
+def log_failure(done: FlowRun) -> None:
+    """Log a run that failed in one line; one that did not is no news."""
+    if done.is_failed():
+        state = done.state
+        cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
+        _log.error("flow run %s of %r ended %s: %s%s", done.name, done.flow.name, state, state.message, cause)
+
+
+def on_a_loop_of_its_own(story: Callable[[Callable[[FlowRun], None]], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine that makes runs, on an event loop of its own, and return its value.
+
+    The first Ctrl-C cancels it; the second one leaves at once.
+
+    Args:
+        story: makes the coroutine; it is given a function to which each run has to be told once there is one.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C.
+    """
     runner = asyncio.Runner()
-    begun: list[FlowRun] = []
+    going: list[FlowRun] = []
     left = False
+
+    def begun(flow_run: FlowRun) -> None:
+        going[:] = [*(each for each in going if not each.is_final()), flow_run]
+
     try:
-        done = runner.run(to_its_end(flow, parameters, store=store, options=options, begun=begun.append))
-        if done.is_failed() and not quiet:
-            state = done.state
-            cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
-            _log.error("flow run %s of %r ended %s: %s%s", done.name, flow.name, state, state.message, cause)
-        return done
+        return runner.run(story(begun))
     except KeyboardInterrupt:
-        left = not all(flow_run.is_final() for flow_run in begun)
+        going[:] = [flow_run for flow_run in going if not flow_run.is_final()]
+        left = bool(going)
         raise
     finally:
         if left:
             # The second Ctrl-C: closing the runner would wait for what does not want to end.
-            begun[0].abandon()
+            for flow_run in going:
+                flow_run.abandon()
         else:
             runner.close()
 

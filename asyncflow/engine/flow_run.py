@@ -3,65 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from threading import get_ident
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from asyncflow import ambient
 from asyncflow.engine import collector
+from asyncflow.engine.calling import Calling
 from asyncflow.engine.conclusion import after_returned, after_signal, final_state
-from asyncflow.engine.face import CANCELLED, RunFace
+from asyncflow.engine.face import CANCELLED
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
-from asyncflow.engine.record import Record
 from asyncflow.engine.task_run import TaskRun
-from asyncflow.engine.task_runs import TaskRuns
 from asyncflow.engine.wiring import value_downstream
-from asyncflow.errors import HandlerFailed, InvalidFlow, UsageError, full_text_of
+from asyncflow.errors import HandlerFailed, full_text_of
 from asyncflow.flow import Flow
-from asyncflow.handles import PLAIN, Handle, find_handles, scope, source_of, substitute
+from asyncflow.handles import Handle, find_handles, scope, substitute
 from asyncflow.ports import Store
 from asyncflow.signals import ENDRUN, Signal, sole_signal
-from asyncflow.states import Cancelled, Failed, Pending, Running, State, Success, check_move
-from asyncflow.task import Task
+from asyncflow.states import Cancelled, Failed, Running, State, Success, check_move
 
 
-class FlowRun(RunFace):
-    """One run of a flow; what `flow.run()` and `await flow.start()` return.
+class FlowRun(Calling):
+    """One run of a flow; what `flow.run()` and `await flow.start()` return."""
 
-    Attributes:
-        emit: appends an event to the record.
-        wall: the world's wall clock.
-        chance: the random stream from which backoff is drawn.
-        faults: who is asked whether a fault strikes, or None.
-    """
-
-    __slots__ = (
-        "_adapt",
-        "_called",
-        "_calm",
-        "_counts",
-        "_draining",
-        "_failed_fast",
-        "_foreign_counts",
-        "_idle",
-        "_keys",
-        "_loop",
-        "_open",
-        "_parameters",
-        "_ready",
-        "_references",
-        "_takes_calls",
-        "_thread",
-        "chance",
-        "create_future",
-        "emit",
-        "faults",
-        "options",
-        "wall",
-    )
+    __slots__ = ("_parameters", "_references")
 
     def __init__(
         self,
@@ -71,37 +35,9 @@ class FlowRun(RunFace):
         options: RunOptions,
         owned_store: Store | None = None,
     ) -> None:
-        self.flow = flow
-        self.options = options
-        self._adapt = options.adapt
+        super().__init__(flow, parameters, store, options, owned_store)
         self._parameters = parameters
-        world = ambient.world()
-        self.wall = world.wall
-        self.chance = world.stream("backoff")
-        self.faults = options.faults
-        self.record = Record(flow.name, parameters, store, options, world, owned_store)
-        self.emit = self.record.emit
-        self.state: State = Pending()
-        self._called: list[TaskRun] = []
-        self.tasks = TaskRuns(self._called)
-        self.cancel_reason = ""
-        self._loop = asyncio.get_running_loop()
-        self.create_future = self._loop.create_future
-        self._thread = get_ident()
-        self._main: asyncio.Task[Any] | None = None
-        self._begun = self._ended = False
-        self._takes_calls = False
-        self._counts: dict[str, int] = {}
-        self._foreign_counts: dict[str, int] = {}
-        self._keys: set[tuple[str, str]] = set()
-        self._ready: deque[TaskRun] = deque()
-        self._draining = False
-        self._open = 0
-        self._idle: asyncio.Future[None] | None = None
         self._references: Sequence[TaskRun] | None = None
-        self._failed_fast: TaskRun | None = None
-        self._leaving: SystemExit | None = None
-        self._calm = False
 
     # ------------------------------------------------------------------ for those who assemble runs
 
@@ -109,129 +45,10 @@ class FlowRun(RunFace):
         """Let these task runs decide the final state, instead of the terminal ones."""
         self._references = self.own(handles)
 
-    def leave(self, error: SystemExit) -> None:
-        """End the run because a body called `sys.exit`; whoever waits for the run gets the SystemExit."""
-        self._leaving = error
-        self.cancel("A task called sys.exit.")
-
     def abandon(self) -> None:
         """Leave the run where it is, without waiting for anything: its end will not be recorded."""
         self.record.store.abandon()
         self._loop.set_exception_handler(lambda _loop, _context: None)  # what was left needs no complaint
-
-    # ------------------------------------------------------------------ as the scope of calls
-
-    def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
-        """Make a task run of a call; it starts at the earliest on the next turn of the loop."""
-        if not self._takes_calls:
-            raise UsageError(
-                f"task {task.name!r} was called before or after the body of flow run {self.name!r}; "
-                "call tasks in the body, not in the flow's state handlers or when it has ended"
-            )
-        if get_ident() != self._thread:
-            # The loop would not notice it before it wakes by itself.
-            raise UsageError(
-                f"task {task.name!r} was called in another thread than the one of flow run {self.name!r}; "
-                "call tasks in the flow's body, or make what runs in the thread a task itself"
-            )
-        if task.key is not None:
-            self._claim(task.name, task.key)
-        if self._adapt is not None:
-            task = self._adapt(task)
-        fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
-        foreign = asyncio.current_task(self._loop) is not self._main
-        counts = self._foreign_counts if foreign else self._counts
-        name = task.name
-        counts[name] = count = counts.get(name, 0) + 1
-        number = len(self._called) + 1
-        task_run = TaskRun(self, task, args, kwargs, fed_by, number, -count if foreign else count)
-        self._called.append(task_run)
-        self._open += 1
-        if number == collector.LARGE:
-            self._calm = collector.enter()
-        self.emit("task_called", number, 0, task_run)
-        if not task_run.waiting:
-            task_run.start()
-        return task_run
-
-    def _claim(self, name: str, key: str) -> None:
-        """Take a key for a call: two calls with one would share an idempotency key."""
-        if (name, key) in self._keys:
-            raise UsageError(
-                f"task {name!r} was called twice with key={key!r} in flow run {self.name!r}; give each "
-                "call a key of its own with with_options(key=...)"
-            )
-        self._keys.add((name, key))
-
-    def log_context(self) -> dict[str, Any]:
-        """Return where a log line of the body belongs."""
-        return {"flow": self.flow.name, "run": self.name}
-
-    def call_flow(self, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
-        """Make a task run whose body is a run of a child flow."""
-
-        async def child(*args: Any, **kwargs: Any) -> None:
-            run = FlowRun(flow, flow.bind(args, kwargs), self.record.store, self.options.for_child(self.id))
-            await run.finish_inside()
-
-        return self.call(Task(child, name=flow.name), args, kwargs)
-
-    def _sources_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[TaskRun, ...]:
-        """Return the task runs whose values the arguments hold, each once."""
-        sources: dict[TaskRun, None] = {}
-        for value in (*args, *kwargs.values()) if kwargs else args:
-            if type(value) is TaskRun and value.run is self:
-                sources[value] = None
-            elif type(value) not in PLAIN:
-                nested: list[Handle[Any]] = []
-                find_handles(value, nested)
-                sources.update(dict.fromkeys(self.own(nested)))
-        return tuple(sources)
-
-    def own(self, handles: Iterable[Handle[Any]]) -> tuple[TaskRun, ...]:
-        """Return the task runs behind handles, each once.
-
-        Raises:
-            InvalidFlow: when one belongs to another flow run.
-        """
-        task_runs: dict[TaskRun, None] = {}
-        for handle in handles:
-            source = source_of(handle)
-            if not isinstance(source, TaskRun) or source.run is not self:
-                raise InvalidFlow(f"{handle.name!r} belongs to another flow run than {self.name!r}")
-            task_runs[source] = None
-        return tuple(task_runs)
-
-    def _proceed(self, task_runs: Iterable[TaskRun]) -> None:
-        """Let task runs count one thing less to wait for, without recursion down a long chain."""
-        for task_run in task_runs:
-            task_run.waiting -= 1
-            if not task_run.waiting:
-                self._ready.append(task_run)
-        if self._draining or not self._ready:
-            return
-        self._draining = True
-        try:
-            while self._ready:
-                self._ready.popleft().proceed()
-        finally:
-            self._draining = False
-
-    def settled(self, task_run: TaskRun) -> None:
-        """Hear that a task run is final."""
-        self._open -= 1
-        if self.flow.fail_fast and not self.cancel_reason and task_run.state.is_failed():
-            self._fail_fast(task_run)
-        if task_run.dependents:
-            self._proceed(task_run.dependents)
-        if not self._open and self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
-
-    def spawn(
-        self, coroutine: Coroutine[Any, Any, None], name: str, context: contextvars.Context | None
-    ) -> asyncio.Task[None]:
-        """Start the asyncio task of a task run, which keeps it, in the context of its call."""
-        return self._loop.create_task(coroutine, name=name, context=context)
 
     # ------------------------------------------------------------------ the run itself
 
@@ -341,12 +158,6 @@ class FlowRun(RunFace):
         finally:
             self._draining = False
         self._proceed(())
-
-    def _fail_fast(self, task_run: TaskRun) -> None:
-        self._failed_fast = task_run
-        self.cancel_reason = f"Task {task_run.name!r} failed and the flow fails fast."
-        if self._main is not None:
-            self._main.cancel()
 
     def _failed_fast_state(self, task_run: TaskRun) -> State:
         return Failed(f"Task {task_run.name!r} failed and the flow fails fast.", task_run.error())

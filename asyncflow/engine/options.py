@@ -22,6 +22,7 @@ class RunOptions:
         world: `real` or `simulated`.
         faults: who is asked whether a fault strikes.
         adapt: changes tasks for this run, such as giving them a scenario's policies.
+        scheduled: the fire that the run was made for, UTC epoch seconds.
     """
 
     run_id: str | None = None
@@ -31,10 +32,11 @@ class RunOptions:
     world: str = "real"
     faults: FaultSource | None = None
     adapt: Callable[[Task[..., Any]], Task[..., Any]] | None = None
+    scheduled: float | None = None
 
     def for_child(self, parent: str) -> RunOptions:
         """Return the options of a child run: the same faults and policies, another parent."""
-        return replace(self, run_id=None, parent=parent)
+        return replace(self, run_id=None, parent=parent, scheduled=None)
 
 
 PLAIN = RunOptions()

@@ -55,6 +55,7 @@ class Record:
             world=options.world,
         )
         self.store = store
+        self._scheduled = options.scheduled
         self._owned_store = owned_store
         self._journal = store.journal(self.header)
         self._listeners = world.listeners
@@ -81,6 +82,7 @@ class Record:
             "scenario": header.scenario,
             "seed": header.seed,
             "parameters": dict(header.parameters),
+            "scheduled": self._scheduled,
         }
         self.emit("run_started", 0, 0, detail)
 

@@ -16,7 +16,7 @@ from asyncflow.states import Pending, State, Success
 from asyncflow.task import Task
 
 if TYPE_CHECKING:
-    from asyncflow.engine.flow_run import FlowRun
+    from asyncflow.engine.calling import Calling
 
 PENDING = Pending()
 NO_KWARGS: dict[str, Any] = {}
@@ -66,7 +66,7 @@ class Wired(Stated, Handle[Any]):
 
     def __init__(
         self,
-        run: FlowRun,
+        run: Calling,
         task: Task[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],

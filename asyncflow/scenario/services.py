@@ -54,13 +54,14 @@ class Services:
             replica = await stack.enter_async_context(self._replica(host, service))
             publish(host, replica.port)
 
-    def wire(self, chance: Random) -> Wire:
+    def wire(self, chance: Random, start: float = 0.0) -> Wire:
         """Return what goes wrong between the flow and the replicas, for a network that can carry it out.
 
         Args:
             chance: draws jitter, and which places a fault with a probability strikes.
+            start: when the run starts, in seconds of the network's clock.
         """
-        return Wire(wire_faults(self._scenario) if self._with_faults else (), chance, self._struck)
+        return Wire(wire_faults(self._scenario, start) if self._with_faults else (), chance, self._struck)
 
     def _struck(self, fault: WireFault, where: dict[str, Any], caller: object) -> None:
         self._record(fault.id, where, fault.do, caller)

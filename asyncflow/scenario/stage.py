@@ -61,7 +61,6 @@ class Stage:
         self._plan = FaultPlan(task_faults(scenario) if with_faults else ())
         self._services = Services(scenario, rehearsal.seed, with_faults=with_faults)
         world.when_connected(self._services.connected)
-        world.obstruct(self._services.wire(world.ambient.stream("wire")))
         self._id, self._home = world.home(homes)
         self._begun: list[FlowRun] = []
         self._events = 0
@@ -101,6 +100,8 @@ class Stage:
             stack.push_async_callback(store.close)
             await store.open()
             await self._services.start(stack, self._world.publish)
+            chance, now = self._world.ambient.stream("wire"), asyncio.get_running_loop().time()
+            self._world.obstruct(self._services.wire(chance, now))
             arguments = rehearsal.flow.arguments(rehearsal.parameters)
             options = self._options()
             await to_its_end(

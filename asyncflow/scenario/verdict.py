@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from asyncflow.history import RunHistory
 from asyncflow.history.record import strike_text
-from asyncflow.human import duration, plural
+from asyncflow.human import plural
 from asyncflow.scenario.check import Check
-from asyncflow.sim.trace_diff import Difference
+from asyncflow.sim.trace.diff import Difference
 
 Word = Literal["held", "violated", "not-reached", "stuck", "diverged", "escaped"]
 """held: every expectation is true and every fault struck. violated: an expectation is false.
@@ -146,7 +146,7 @@ class Report:
             case "escaped":
                 return self._escaped()
             case "stuck":
-                return f"Stuck {duration(self.history.ended)} into the run: {self.stuck}"
+                return self._stuck()
             case "diverged":
                 return self._diverged()
 
@@ -180,6 +180,10 @@ class Report:
         first, *others = self.escapes
         more = f" So did {plural(len(others), 'more call')}." if others else ""
         return f"Escaped from the simulated world: {first}.{more}"
+
+    def _stuck(self) -> str:
+        head, *tasks = map(str.strip, self.stuck.splitlines())
+        return f"Stuck: {head} {'; '.join(tasks)}".rstrip()
 
     def _diverged(self) -> str:
         assert self.repeats is not None

@@ -19,16 +19,21 @@ _FLIPPED = 0x20
 """What `corrupt` flips unless the file says so: the bit that tells `{` from `[` and `A` from `a`."""
 
 
-def wire_faults(scenario: Scenario) -> tuple[WireFault, ...]:
-    """Return the faults that strike look-ups and connections, in the order of the file."""
+def wire_faults(scenario: Scenario, start: float = 0.0) -> tuple[WireFault, ...]:
+    """Return the faults that strike look-ups and connections, in the order of the file.
+
+    Args:
+        scenario: the scenario.
+        start: when its run starts, in seconds of the clock of the wire; windows are measured from there.
+    """
     return tuple(
-        _wire_fault(fault_id(position), fault, fault.at)
+        _wire_fault(fault_id(position), fault, fault.at, start)
         for position, fault in enumerate(scenario.faults)
         if isinstance(fault.at, ServiceAt) and fault.action.layer == "network"
     )
 
 
-def _wire_fault(name: str, fault: Fault, at: ServiceAt) -> WireFault:
+def _wire_fault(name: str, fault: Fault, at: ServiceAt, start: float) -> WireFault:
     return WireFault(
         id=name,
         host=at.service,
@@ -49,14 +54,12 @@ def _wire_fault(name: str, fault: Fault, at: ServiceAt) -> WireFault:
         address=fault.address,
         up=seconds_of(fault.up),
         down=seconds_of(fault.down),
-        window=_window(fault.window),
+        window=_window(fault.window, start),
         probability=1.0 if fault.probability is None else fault.probability,
         optional=fault.optional,
     )
 
 
-def _window(window: Window | None) -> tuple[float, float]:
-    """Return a window in seconds of the run, which begins when its world's clock does."""
-    if window is None:
-        return 0.0, math.inf
-    return seconds_of(window.from_) or 0.0, math.inf if window.to is None else float(window.to)
+def _window(window: Window | None, start: float) -> tuple[float, float]:
+    window = window or Window()
+    return start + (window.from_ or 0.0), math.inf if window.to is None else start + window.to

@@ -7,19 +7,20 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 from asyncflow import ambient
-from asyncflow.sim.aiosqlite_shape import check_shape
-from asyncflow.sim.calls import Call
+from asyncflow.errors import Crashed
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.lanes import Hands, Lane
-from asyncflow.sim.operations import Hook, Operation, database_name
-from asyncflow.sim.settings import Settings
-from asyncflow.sim.sqlite_time import SQLiteSenses
-from asyncflow.sim.statements import read_statement
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.entropy.swaps import swapped
+from asyncflow.sim.sqlite.calls import Call
+from asyncflow.sim.sqlite.lanes import Hands, Lane
+from asyncflow.sim.sqlite.operations import Hook, Operation, database_name
+from asyncflow.sim.sqlite.senses import SQLiteSenses
+from asyncflow.sim.sqlite.settings import Settings
+from asyncflow.sim.sqlite.shape import check_shape
+from asyncflow.sim.sqlite.statements import read_statement
+from asyncflow.sim.trace.trace import Trace
 
 LATENCY = 0.0005
 """Seconds that an operation takes unless a disk is told otherwise."""
@@ -63,11 +64,12 @@ class Disk:
     def inline(self) -> Iterator[None]:
         """Run the operations of all connections that are made inside the `with` block on the loop.
 
-        At its end everything is as it was, and what still waited for its time has been done. A connection
-        that was left open can be used and closed afterwards; it then does at once what it is asked.
+        At its end everything is as it was, and what still waited for its time has been done; after a crash
+        it never is. A connection that was left open can be used and closed afterwards; it then does at once
+        what it is asked.
 
         Raises:
-            UsageError: when aiosqlite is not built in the way that this relies on.
+            NotInThisVersion: when aiosqlite is not built in the way that this relies on.
         """
         import aiosqlite.core as core  # here: the import of asyncflow.sim has no need of it
 
@@ -75,19 +77,25 @@ class Disk:
         self._senses = SQLiteSenses(
             self._clock, ambient.world().stream("sqlite"), partial(sqlite3.connect, check_same_thread=False)
         )
-        with (
-            _replaced(core, Thread=Hands, SimpleQueue=partial(Lane, self)),
-            _replaced(sqlite3, connect=self._plain),
-            _replaced(sqlite3.dbapi2, connect=self._plain),
-        ):
+        swaps = [
+            (core, "Thread", Hands),
+            (core, "SimpleQueue", partial(Lane, self)),
+            (sqlite3, "connect", self._plain),
+            (sqlite3.dbapi2, "connect", self._plain),
+        ]
+        with swapped(swaps):
             check_shape(core)
             self.is_inline = True
+            end = Lane.finish
             try:
                 yield
+            except Crashed:
+                end = Lane.forget
+                raise
             finally:
                 self.is_inline = False
                 for lane in tuple(self.at_work):
-                    lane.finish()
+                    end(lane)
 
     def number_connection(self) -> int:
         """Return the number of a connection that is about to be opened."""
@@ -164,16 +172,3 @@ class Disk:
 
         self.tell(self.operation(Call("open", "open"), database, number))
         connection.set_trace_callback(tell)
-
-
-@contextmanager
-def _replaced(module: ModuleType, **names: Any) -> Iterator[None]:
-    """Let a module have other values under these names inside the `with` block."""
-    before = {name: getattr(module, name, None) for name in names}
-    for name, value in names.items():
-        setattr(module, name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(module, name, value)

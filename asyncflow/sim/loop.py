@@ -10,18 +10,18 @@ from itertools import count
 from math import inf, isnan
 from typing import Any
 
+from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.collector import Collector
 from asyncflow.sim.crash import Death
-from asyncflow.sim.escapes import Escapes
 from asyncflow.sim.fences import Fenced
 from asyncflow.sim.handles import Soon, Timer
 from asyncflow.sim.limits import Limits
-from asyncflow.sim.network import Network
+from asyncflow.sim.net.network import Network
 from asyncflow.sim.patience import Patience
 from asyncflow.sim.tasks import Numbering
 from asyncflow.sim.threads import Threads
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 
 _COLLECT_EVERY = 100_000
 """Callbacks between two collections of garbage: counted, since what is allocated differs from run to run."""
@@ -97,6 +97,11 @@ class SimLoop(Numbering, Fenced):
             self._check_closed()
             self._check_thread()
             self._check_callback(callback, "call_at")
+        return self._set_timer(when, callback, args, context)
+
+    def _set_timer(
+        self, when: float, callback: Callable[..., object], args: Any, context: Any
+    ) -> asyncio.TimerHandle:
         kind = asyncio.TimerHandle if self._debug else Timer
         timer = kind(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._timer_numbers), timer))
@@ -110,6 +115,13 @@ class SimLoop(Numbering, Fenced):
         handle = Soon(callback, args, self, context)
         self._ready.append(handle)
         return handle
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
+        """Call a function soon; a body in a thread is heard at the time until which it has slept."""
+        if not self._threads.busy:
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        self._check_closed()
+        return self._set_timer(self._clock.now, callback, args, context)
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
         if not handle._scheduled:

@@ -17,10 +17,10 @@ from typing import Any
 
 from asyncflow import ambient
 from asyncflow.errors import Escaped
+from asyncflow.sim.border.debuggers import is_debugged
+from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.debuggers import is_debugged
-from asyncflow.sim.escapes import Escapes
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.sim.worker import Worker, borrowed, give_back
 
 _WAY_OUT = (
@@ -112,7 +112,7 @@ class Threads:
         """Do as `time.sleep`: delay the end of a body, or keep the loop waiting if called on its thread."""
         self._clock.now += seconds
         if not self.busy:
-            self._trace.emit("loop.blocked", f"{seconds:.6f}")
+            self._trace.emit("loop.blocked", float(seconds))
 
     def _played(self, fn: Callable[..., Any], call: Callable[[], Any]) -> tuple[Outcome, float]:
         """Run a call in a thread, now; return its outcome and the virtual time at which that is there."""
@@ -135,7 +135,7 @@ class Threads:
             give_back(worker)
         if not done:
             return (None, self._escaped(worker)), begun
-        self._trace.emit("thread", _name(fn), f"{ends - begun:.6f}")
+        self._trace.emit("thread", _name(fn), ends - begun)
         return outcomes.pop(), ends  # taken out, since an error's traceback holds the list
 
     def _patience(self) -> float:

@@ -4,6 +4,7 @@ import socket
 
 import aiohttp
 import pytest
+from aiohttp import web_app
 
 from asyncflow.errors import NotFound, UsageError
 from asyncflow.net.cfpb import PATH
@@ -129,3 +130,10 @@ async def test_a_client_that_does_not_read_does_not_delay_the_end_for_long(virtu
         started = virtual_clock.now
     assert 0 < virtual_clock.now - started < 3
     deaf.close()
+
+
+async def test_a_replica_that_is_over_is_not_kept_by_aiohttp() -> None:
+    replica = Replica("posts")
+    async with replica, aiohttp.ClientSession() as session, session.get(f"{replica.url}/posts/1") as answer:
+        assert answer.status == 200
+    assert web_app._cached_build_middleware.cache_info().currsize == 0

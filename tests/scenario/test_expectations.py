@@ -10,11 +10,11 @@ import pytest
 from asyncflow.scenario.check import Check, counted, either
 from asyncflow.scenario.expectations import Facts, check_all, check_now
 from asyncflow.scenario.format import Expectations
-from asyncflow.scenario.load import loads
 from asyncflow.scenario.homes import Homes
+from asyncflow.scenario.load import loads
 from asyncflow.scenario.stage import Stage
-from asyncflow.scenario.worlds import world_for
 from asyncflow.scenario.values import Range
+from asyncflow.scenario.worlds import world_for
 from tests.scenario.rehearsing import prepared, rehearse
 
 STORY = """

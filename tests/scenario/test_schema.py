@@ -31,6 +31,11 @@ WIDER = {
     *("a timeout of zero", "a policy that is there and is not", "a hedge without a moment"),
     *("two fallbacks in one", "a range that holds nothing", "an empty range", "rows that claim nothing"),
     *("rows that are counted twice", "a number that is too large"),
+    # Which places on the wire go with a word, and at which times.
+    *("a look-up that is refused", "a byte of a look-up", "a look-up that is reset", "a path on the wire"),
+    *("a byte of a partition", "a request without its part", "half a close in both directions"),
+    *("a partition for good", "a reset of all connections at no time", "a clog without an end"),
+    *("a jitter that would turn back time", "a wrong length where there is none"),
 }
 
 

@@ -96,6 +96,59 @@ def test_a_kept_connection_is_not_blamed_on_the_task_that_has_ended(tmp_path: Pa
     assert [(one.task, one.do) for one in report.history.faults] == [(0, "status")]
 
 
+WIRE = "world = 'simulated'\n"
+
+
+def wire_fault(at: str, do: str, host: str = "jsonplaceholder.typicode.com") -> str:
+    return fault(at, f"'{do}'", host)
+
+
+@pytest.mark.parametrize(
+    ("at", "do"),
+    [
+        (", task = 'extract_users', attempt = 1", "servfail"),
+        (", task = 'extract_users', connection = 1", "refuse"),
+        (", task = 'extract_users', part = 'body', byte = 40, connection = 1", "reset"),
+        (", task = 'extract_users', attempt = 1, part = 'body', byte = 40", "eof"),
+    ],
+)
+def test_a_strike_on_the_wire_is_noted_at_the_attempt_that_asked(tmp_path: Path, at: str, do: str) -> None:
+    report = rehearse(tmp_path, WIRE + POSTS + wire_fault(at, do) + quick_retries(), POSTS_ETL)
+    assert struck(report) == {"extract_users": [1]}
+    assert fired(report) == [1]
+    assert report.verdict == "held"
+    (strike,) = report.history.faults
+    assert (strike.do, strike.at["service"]) == (do, "jsonplaceholder.typicode.com")
+
+
+def test_connections_at_the_same_time_get_their_own_strikes(tmp_path: Path) -> None:
+    faults = [
+        wire_fault(f", task = 'extract_{what}', attempt = {attempt}, byte = 200", "eof")
+        for what, attempt in (("posts", 1), ("comments", 1), ("comments", 2))
+    ]
+    report = rehearse(tmp_path, WIRE + POSTS + "".join(faults) + quick_retries(), POSTS_ETL)
+    assert struck(report) == {"extract_posts": [1], "extract_comments": [1, 2]}
+    assert fired(report) == [1, 1, 1]
+
+
+def test_what_strikes_a_kept_connection_later_is_noted_with_the_run(tmp_path: Path) -> None:
+    second = wire_fault(", connection = 1, part = 'body', request = 2, byte = 3", "corrupt", "api.example")
+    report = rehearse(tmp_path, WIRE + API + second + "[expect]\nresult = [200, 200]", "sharing")
+    assert report.verdict == "held"
+    assert struck(report) == {}
+    assert [(one.task, one.do) for one in report.history.faults] == [(0, "corrupt")]
+
+
+@pytest.mark.parametrize(("at", "do"), [(", lookup = 1", "dns-wrong"), (", connection = 1", "refuse")])
+def test_what_the_flows_own_body_is_struck_by_on_the_wire_is_noted_with_the_run(
+    tmp_path: Path, at: str, do: str
+) -> None:
+    text = WIRE + API + wire_fault(at, do, "api.example") + "[expect]\nflow = 'Failed'"
+    report = rehearse(tmp_path, text, "asking_by_itself")
+    assert report.verdict == "held"
+    assert [(one.task, one.attempt, one.do) for one in report.history.faults] == [(0, 0, do)]
+
+
 def test_a_replica_answers_the_flow_and_nobody_else_is_asked(tmp_path: Path) -> None:
     report = rehearse(tmp_path, asking("/posts/1", "/posts/11") + "[expect]\nresult = [200, 404]", "asking")
     assert report.verdict == "held"

@@ -193,7 +193,9 @@ def test_a_stuck_run_is_told_as_far_as_it_came(tmp_path: Path) -> None:
     text = "[expect]\nflow = 'Success'\n[[expect.always]]\nattempts = { fetch = { max = 1 } }\n"
     report = simulated(tmp_path, text, "waiting_for_nobody", repeat=3)
     assert report.verdict == "stuck"
-    assert report.sentence.startswith("Stuck 0 s into the run: ")
+    assert report.sentence.startswith("Stuck: ")
+    assert "wait_for_nobody: tests/scenario/flows.py:" in report.sentence
+    assert "\n" not in report.sentence
     assert not report.history.is_over
     assert told(report, "fetch") == ("Success", 1, 1)
     assert told(report, "wait_for_nobody") == ("Running", 1, 1)

@@ -10,7 +10,7 @@ from asyncflow import states
 from asyncflow.history import RunHistory, fold
 from asyncflow.scenario.check import Check
 from asyncflow.scenario.verdict import FaultCount, Repeats, Report
-from asyncflow.sim.trace_diff import Difference
+from asyncflow.sim.trace.diff import Difference
 from tests.events import Story, fail_parse
 from tests.scenario.rehearsing import rehearse
 
@@ -162,9 +162,16 @@ OPTIONAL = FaultCount("fault[3]", {"task": "store"}, "hang", 0, optional=True)
             "Escaped from the simulated world: a. So did 2 more calls.",
         ),
         (
-            report(checks=(FALSE,), stuck="nothing can run", repeats=OTHER),
+            report(
+                checks=(FALSE,), stuck="at 3.2 s nothing can run:\n  a: a.py:3\n  b: b.py:4", repeats=OTHER
+            ),
             "stuck",
-            "Stuck 250 ms into the run: nothing can run",
+            "Stuck: at 3.2 s nothing can run: a: a.py:3; b: b.py:4",
+        ),
+        (
+            report(stuck="time stands still"),
+            "stuck",
+            "Stuck: time stands still",
         ),
         (
             report(checks=(FALSE,), repeats=OTHER),

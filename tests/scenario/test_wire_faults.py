@@ -79,6 +79,17 @@ def test_a_fault_of_the_file_becomes_one_of_the_wire(text: str, fault: dict[str,
     assert wire_faults(scenario_of(text)) == (WireFault(**({"id": "fault[1]", "host": "api"} | fault)),)
 
 
+def test_windows_are_measured_from_the_start_of_the_run() -> None:
+    windowed, whole = wire_faults(
+        scenario_of(
+            "at = {service='api'}\ndo = 'refuse'\nwindow = {from = '5s', to = '1m'}",
+            "at = {service='api'}\ndo = 'refuse'",
+        ),
+        start=0.25,
+    )
+    assert (windowed.window, whole.window) == ((5.25, 60.25), (0.25, inf))
+
+
 def test_only_faults_of_the_network_are_on_the_wire_and_keep_their_numbers() -> None:
     scenario = scenario_of(
         "at = {service='api'}\ndo = 'hang'",

@@ -1,4 +1,4 @@
-"""What the tests of the simulated network have in common: a world with a plan, a server in it, and recorders."""
+"""What the tests of the simulated network share: a world with a plan, a server in it, and recorders."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def play(
 @asynccontextmanager
 async def website(sim: Simulation, app: web.Application, host: str = HOST) -> AsyncIterator[int]:
     """Serve an application on a port of this machine, and lead a name there."""
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -7,7 +7,7 @@ import types
 from math import inf
 
 
-async def two_wait_for_each_other():
+async def waits_in_a_circle():
     queue = asyncio.Queue(1)
 
     async def take():
@@ -17,7 +17,7 @@ async def two_wait_for_each_other():
         await task  # joins
 
     await asyncio.sleep(3600)
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:  # groups
         worker = group.create_task(take(), name="worker")
         group.create_task(join(worker), name="joiner")
 

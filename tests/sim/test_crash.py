@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,9 @@ class Lives:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.wait("child"))
                 group.create_task(self.drain("generator"))
-                loop.create_task(self.wait("forgotten"))
+                forgotten = loop.create_task(self.wait("forgotten"))
                 await self.wait("main")
+                del forgotten
         finally:
             self.write("group ended")
 
@@ -85,10 +87,8 @@ def test_a_crash_stops_the_program_between_two_callbacks_and_no_finally_block_ru
 
 def test_nothing_of_a_crashed_program_runs_later_either(tmp_path, caplog):
     lives = Lives(tmp_path)
-    try:
+    with suppress(Crashed):
         lives.simulation.run(lives.main())
-    except Crashed:
-        pass
     lives.simulation = None
     for _ in range(3):
         gc.collect()
@@ -104,6 +104,7 @@ def test_not_even_the_end_of_the_interpreter_wakes_a_crashed_program(tmp_path):
     (tmp_path / "files").mkdir()
     program = """
 import sys
+from contextlib import suppress
 from pathlib import Path
 from asyncflow.sim import Crashed
 from tests.sim.test_crash import Lives
@@ -128,7 +129,8 @@ def test_a_crash_is_in_the_trace():
     simulation = Simulation()
     with pytest.raises(Crashed):
         simulation.run(main())
-    assert simulation.trace.lines[-1] == "2.000000 process.crash step 3"
+    assert simulation.trace.lines[-1].startswith("2.000000 process.crash ")
+    assert "step 3" in simulation.trace.lines[-1]
 
 
 @pytest.mark.parametrize("last_words", ["return", "raise", "exit"])

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from asyncflow.sim import dates
 from asyncflow.sim.clock import EPOCH
+from asyncflow.sim.entropy import dates
 from tests.sim.kit import play
 
 NOW = EPOCH + 90.25
@@ -103,6 +103,17 @@ def test_afterwards_the_methods_are_the_same_objects(fails):
         assert fails
     assert all(vars(datetime)[name] is method for name, method in before.items())
     assert abs(datetime.now(UTC).timestamp() - time.time()) < 60
+
+
+@pytest.mark.parametrize("name", ["now", "utcnow"])
+def test_a_method_that_was_kept_acts_as_the_real_one_when_the_world_has_ended(name):
+    async def main():
+        return vars(datetime)[name]
+
+    kept = play(main).__get__(None, Moment)
+    shown = undeprecated(kept)
+    assert type(shown) is Moment
+    assert abs(shown - undeprecated(getattr(Moment, name))) < timedelta(minutes=1)
 
 
 def test_utcnow_warns_where_the_real_one_does():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,10 +15,10 @@ import aiosqlite
 import aiosqlite.core
 import pytest
 
-from asyncflow.errors import UsageError
+from asyncflow.errors import Crashed, NotInThisVersion
 from asyncflow.sim import Simulation
 from asyncflow.sim.disk import LATENCY
-from asyncflow.sim.operations import Operation, database_name
+from asyncflow.sim.sqlite.operations import Operation, database_name
 
 
 def _stored(simulation: Simulation) -> list[str]:
@@ -303,18 +304,128 @@ def test_a_connection_is_stopped_at_once_where_there_is_no_event_loop(path: Path
     async def main() -> None:
         db = await aiosqlite.connect(path, check_same_thread=False)
         inner = db._conn
+        troubles: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
         writing = asyncio.ensure_future(db.execute("CREATE TABLE note (text)"))
         await asyncio.sleep(0)
-        stopping = threading.Thread(target=db.stop)
-        stopping.start()
-        stopping.join()
+        await asyncio.to_thread(db.stop)
         with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
             inner.execute("SELECT 1")
         with pytest.raises(ValueError, match="no active connection"):
             await db.execute("SELECT 1")
         await writing  # it was there before
+        await asyncio.sleep(1)
+        assert troubles == []
 
     Simulation().run(main())
+    assert _kept(path) == []
+
+
+def test_a_connection_that_is_stopped_after_the_world_is_closed_at_once(path: Path) -> None:
+    async def main() -> aiosqlite.Connection:
+        return await aiosqlite.connect(path)
+
+    async def stop(db: aiosqlite.Connection) -> None:
+        inner = db._conn
+        db.stop()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+            inner.execute("SELECT 1")
+
+    asyncio.run(stop(Simulation().run(main())))
+
+
+def test_a_connection_that_was_closed_from_outside_says_so() -> None:
+    async def main() -> None:
+        db = await aiosqlite.connect(":memory:")
+        db._conn.close()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+            await db.execute("SELECT 1")
+        await db.close()
+
+    Simulation().run(main())
+
+
+def test_a_file_that_is_no_database_is_refused_when_it_is_first_asked(path: Path) -> None:
+    path.write_bytes(b"something else entirely" * 100)
+
+    async def main() -> None:
+        async with aiosqlite.connect(path) as db:
+            with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+                await db.execute("SELECT * FROM note")
+
+    Simulation().run(main())
+
+
+def test_a_loop_that_is_gone_is_not_told_of_what_still_happens(path: Path) -> None:
+    simulation = Simulation()
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> asyncio.Task[aiosqlite.Connection]:
+        opening = asyncio.ensure_future(_opened(path, sqlite3.Connection))
+        await asyncio.sleep(0)
+        return opening
+
+    with simulation.disk.inline():
+        opening = loop.run_until_complete(begin())
+        loop.close()
+    assert not opening.done()
+    assert path.exists()
+    opening._log_destroy_pending = False  # type: ignore[attr-defined]
+    opening.get_coro().close()  # type: ignore[union-attr]
+
+
+# Crashes -------------------------------------------------------------------------------------------------
+
+
+class _Killer:
+    """Kills the program before or after an operation."""
+
+    def __init__(self, simulation: Simulation, number: int, side: str) -> None:
+        self._simulation = simulation
+        self._number = number
+        self._side = side
+
+    def before(self, operation: Operation) -> BaseException | None:
+        return self._kill(operation) if self._side == "before" else None
+
+    def after(self, operation: Operation) -> BaseException | None:
+        return self._kill(operation) if self._side == "after" else None
+
+    def _kill(self, operation: Operation) -> BaseException | None:
+        if operation.number != self._number:
+            return None
+        self._simulation.crash(f"{self._side} {operation.kind}")
+        return RuntimeError("nobody is there to see it")
+
+
+@pytest.mark.parametrize(("side", "kept"), [("before", []), ("after", [("kept",)])])
+def test_a_program_that_is_killed_at_a_commit_has_committed_or_not(
+    path: Path, side: str, kept: list[tuple[str]]
+) -> None:
+    simulation = Simulation()
+    simulation.disk.hook = _Killer(simulation, 4, side)
+    with pytest.raises(Crashed, match=f"{side} commit"):
+        simulation.run(_note(path))
+    copy = path.with_name("copy.db")
+    for suffix in ("", "-journal", "-wal"):
+        if path.with_name(path.name + suffix).exists():
+            shutil.copy(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
+    assert _kept(copy) == kept
+
+
+def test_what_still_waits_when_the_program_is_killed_never_happens(path: Path) -> None:
+    simulation = Simulation()
+
+    async def main() -> None:
+        async with aiosqlite.connect(path, isolation_level=None) as db:
+            await db.execute("CREATE TABLE note (text)")
+            writing = asyncio.ensure_future(db.execute("INSERT INTO note VALUES ('lost')"))
+            await asyncio.sleep(0)
+            simulation.crash("power")
+            await writing
+
+    with pytest.raises(Crashed, match="power"):
+        simulation.run(main())
     assert _kept(path) == []
 
 
@@ -394,6 +505,33 @@ def test_nobody_waits_with_a_lock_in_hand_as_sqlite_has_it(path: Path) -> None:
         assert _now() - begun == pytest.approx(LATENCY)
 
     Simulation().run(_with_two(path, program))
+
+
+def test_nobody_waits_when_what_was_read_is_out_of_date(path: Path) -> None:
+    async def program(one: aiosqlite.Connection, other: aiosqlite.Connection) -> None:
+        await one.execute("PRAGMA journal_mode = WAL")
+        await one.executescript("INSERT INTO note VALUES (1); INSERT INTO note VALUES (2);")
+        async with other.execute("SELECT * FROM note") as cursor:
+            await cursor.fetchone()
+            await one.execute("INSERT INTO note VALUES (3)")
+            begun = _now()
+            with pytest.raises(sqlite3.OperationalError, match="database is locked") as caught:
+                await other.execute("INSERT INTO note VALUES (4)")
+            assert caught.value.sqlite_errorname == "SQLITE_BUSY_SNAPSHOT"
+            assert _now() - begun == pytest.approx(LATENCY)
+
+    Simulation().run(_with_two(path, program))
+
+
+def test_a_script_counts_as_a_write_whatever_it_begins_with() -> None:
+    simulation = Simulation()
+
+    async def main() -> None:
+        async with aiosqlite.connect(":memory:") as db:
+            await db.executescript("PRAGMA user_version = 3; CREATE TABLE note (text);")
+
+    simulation.run(main())
+    assert _stored(simulation)[1] == '2 write ":memory:" 1 "PRAGMA user_version"'
 
 
 def test_a_commit_waits_for_readers(path: Path) -> None:
@@ -609,7 +747,7 @@ def test_plain_sqlite_has_the_worlds_time_and_chance_too_and_is_in_the_trace(pat
 def test_plain_sqlite_does_not_wait_for_a_lock_since_nobody_could_give_it_back(path: Path) -> None:
     async def program(one: aiosqlite.Connection, other: aiosqlite.Connection) -> None:
         await one.execute("BEGIN IMMEDIATE")
-        plain = sqlite3.connect(path, 60)
+        plain = sqlite3.connect(path, timeout=60)
         with pytest.raises(sqlite3.OperationalError, match="database is locked"):
             plain.execute("INSERT INTO note VALUES ('late')")
         plain.close()
@@ -660,9 +798,9 @@ async def _nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "stand_in", "missing"),
     [
-        ("_tx", None, r"Connection._tx made by core.SimpleQueue\(\)"),
-        ("_thread", None, r"Connection._thread made by core.Thread\(\)"),
-        ("_connector", print, r"the name `database` in core.connect\(\)"),
+        ("_tx", None, r"Connection._tx made by SimpleQueue\(\)"),
+        ("_thread", None, r"Connection._thread made by Thread\(\)"),
+        ("_connector", print, r"name `database` in connect\(\)"),
     ],
 )
 def test_an_aiosqlite_of_another_shape_is_refused_by_name(
@@ -676,7 +814,7 @@ def test_an_aiosqlite_of_another_shape_is_refused_by_name(
 
     monkeypatch.setattr(aiosqlite.core.Connection, "__init__", otherwise)
     program = _nothing()
-    with pytest.raises(UsageError, match=rf"aiosqlite 0\.\S+ can't run .* no longer {missing}"):
+    with pytest.raises(NotInThisVersion, match=rf"aiosqlite 0\.\S+ has no {missing}, which .* relies on"):
         Simulation().run(program)
     program.close()
 
@@ -684,7 +822,7 @@ def test_an_aiosqlite_of_another_shape_is_refused_by_name(
 def test_an_aiosqlite_that_stops_in_another_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aiosqlite.core.Connection, "stop", lambda self: None)
     program = _nothing()
-    with pytest.raises(UsageError, match=r"`close_and_stop` in Connection.stop\(\)"):
+    with pytest.raises(NotInThisVersion, match=r"no function `close_and_stop` in Connection.stop\(\)"):
         Simulation().run(program)
     program.close()
 
@@ -699,13 +837,13 @@ def test_importing_the_simulation_does_not_import_aiosqlite() -> None:
 @pytest.mark.parametrize(
     ("given", "name"),
     [
-        ("/home/me/notes.db", "notes.db"),
+        ("/srv/data/notes.db", "notes.db"),
         (Path("some") / "notes.db", "notes.db"),
-        (b"/home/me/notes.db", "notes.db"),
+        (b"/srv/data/notes.db", "notes.db"),
         (r"C:\me\notes.db", "notes.db"),
         (":memory:", ":memory:"),
         ("", ":temporary:"),
-        ("file:///home/me/notes.db?mode=ro", "notes.db"),
+        ("file:///srv/data/notes.db?mode=ro", "notes.db"),
         ("file:notes?mode=memory&cache=shared", "notes"),
         ("file:notes.db#part", "notes.db"),
     ],

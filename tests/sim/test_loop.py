@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import queue
 import signal
 import threading
 import time
@@ -88,7 +89,7 @@ def test_what_keeps_itself_ready_does_not_hold_off_timers_that_are_due():
 
 @pytest.mark.parametrize("start", [0.0, 1.0, 1e6, 3e7])
 def test_a_timer_is_never_early_and_never_forgotten(start):
-    """The stock loop lets a timer fire early by its clock's resolution; in a clock that jumps that never ends."""
+    """The stock loop's timers fire early by its clock's resolution; in virtual time that never ends."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -130,7 +131,7 @@ def test_a_timer_at_the_end_of_time_holds_nobody_up():
             with pytest.raises(asyncio.CancelledError):
                 await asyncio.sleep(inf)
             raise TimeoutError
-        return None
+        return
 
     with pytest.raises(TimeoutError):
         run(main())
@@ -168,16 +169,16 @@ def test_timers_keep_their_order_when_cancelled_ones_are_cleared_away():
 
 
 async def with_queue():
-    queue = asyncio.Queue(2)
+    numbers = asyncio.Queue(2)
 
     async def produce():
         for number in range(5):
             await asyncio.sleep(1)
-            await queue.put(number)
+            await numbers.put(number)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(produce())
-        return [await queue.get() for _ in range(5)], loop_time()
+        return [await numbers.get() for _ in range(5)], loop_time()
 
 
 async def with_timeout():
@@ -291,18 +292,23 @@ def test_the_exception_handler_hears_of_callbacks_that_fail():
 
 
 def test_a_foreign_thread_may_hand_in_callbacks():
+    def work():
+        loop, future = asked.get()
+        loop.call_soon_threadsafe(future.set_result, "from afar")
+        answered.set()
+
     async def main():
-        loop, future = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
-
-        def work():
-            loop.call_soon_threadsafe(future.set_result, "from afar")
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        asked.put((loop, future))
+        answered.wait()
         return await future, loop.time()
 
+    asked, answered = queue.SimpleQueue(), threading.Event()
+    thread = threading.Thread(target=work)
+    thread.start()  # outside: the world itself refuses threads of one's own
     assert run(main()) == ("from afar", 0.0)
+    thread.join()
 
 
 def test_debug_mode_works_and_tells_of_callbacks_that_sleep(caplog):
@@ -358,8 +364,7 @@ def test_what_a_callback_held_is_let_go_of_before_the_clock_moves():
         nonlocal loop
         loop = asyncio.get_running_loop()
         loop.call_later(1, Thing().touch)
-        await asyncio.sleep(1)
-        await asyncio.sleep(1)
+        await asyncio.sleep(2)
 
     seen, loop = [], None
     run(main())
@@ -404,6 +409,7 @@ def test_the_collector_is_as_it_was_after_a_run():
     async def main():
         return gc.isenabled()
 
+    frozen = gc.get_freeze_count()
     assert gc.isenabled()
     assert run(main()) is False
     assert gc.isenabled()
@@ -413,4 +419,4 @@ def test_the_collector_is_as_it_was_after_a_run():
         assert not gc.isenabled()
     finally:
         gc.enable()
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() <= frozen

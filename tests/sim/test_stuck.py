@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -30,13 +31,13 @@ def line_of(text: str) -> int:
 
 
 def test_with_nothing_ready_and_no_timer_the_world_is_stuck_and_names_who_waits_where():
-    report = stuck_in(stories.two_wait_for_each_other())
+    report = stuck_in(stories.waits_in_a_circle())
     assert report.kind == "deadlock"
     assert report.tasks == (
-        ("Task-1", f"{HERE}:{line_of('async with asyncio.TaskGroup()')} in two_wait_for_each_other, in TaskGroup.__aexit__"),
-        ("worker", f"{HERE}:{line_of('# takes')} in two_wait_for_each_other.<locals>.take, in Queue.get"),
-        ("joiner", f"{HERE}:{line_of('# joins')} in two_wait_for_each_other.<locals>.join, waits for worker"),
-    )  # fmt: skip
+        ("Task-1", f"{HERE}:{line_of('# groups')} in waits_in_a_circle, in TaskGroup.__aexit__"),
+        ("worker", f"{HERE}:{line_of('# takes')} in waits_in_a_circle.<locals>.take, in Queue.get"),
+        ("joiner", f"{HERE}:{line_of('# joins')} in waits_in_a_circle.<locals>.join, waits for worker"),
+    )
     assert str(report).splitlines() == [
         "at 3,600.000000 s nothing can run any more and no timer is set:",
         *(f"  {name}: {where}" for name, where in report.tasks),
@@ -190,18 +191,14 @@ def test_tasks_of_a_stuck_program_are_cancelled_and_may_clean_up_in_virtual_time
 
 async def swallows():
     while True:
-        try:
+        with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            pass
 
 
 async def swallows_and_sleeps():
     while True:
-        try:
+        with suppress(asyncio.CancelledError):
             await asyncio.sleep(1e9)
-        except asyncio.CancelledError:
-            pass
 
 
 async def spins_when_it_is_cancelled():
@@ -214,11 +211,11 @@ async def spins_when_it_is_cancelled():
 
 async def goes_on_with_another():
     loop = asyncio.get_running_loop()
-    loop.those_who_went_on = [*getattr(loop, "those_who_went_on", ())[-1:], asyncio.current_task()]
+    loop.those_who_went_on = [asyncio.current_task()]
     try:
         await asyncio.Event().wait()
     finally:
-        loop.create_task(goes_on_with_another())
+        loop.those_who_went_on.append(loop.create_task(goes_on_with_another()))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +244,7 @@ def test_a_task_that_will_not_end_does_not_hang_the_process(stubborn, ending, ca
         assert report.kind == (
             "overtime" if ending == "value" or stubborn is swallows_and_sleeps else "deadlock"
         )
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 10
     assert "Task was destroyed" not in caplog.text
 
 
@@ -297,6 +294,5 @@ def test_partial_callbacks_and_methods_are_named_by_what_they_call(impatient):
 
 @pytest.mark.parametrize("options", [{"limit": 0}, {"limit": -1}, {"steps": 0}])
 def test_a_limit_is_above_zero(options):
-    (name,) = options
     with pytest.raises(UsageError, match="must be above 0"):
         Simulation(**options)

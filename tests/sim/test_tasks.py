@@ -19,26 +19,30 @@ async def turn():
     await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("number", [20, 2_000])
-def test_sets_of_tasks_iterate_in_the_order_in_which_they_were_made(number):
+def futures(number):
+    made = [asyncio.get_running_loop().create_future() for _ in range(number)]
+    for future in reversed(made):
+        future.set_result(None)
+    return made
+
+
+def tasks(number):
+    return [asyncio.get_running_loop().create_task(turn()) for _ in range(number)]
+
+
+@pytest.mark.parametrize("number", [5, 300])
+@pytest.mark.parametrize("make", [tasks, futures])
+def test_sets_iterate_in_the_same_order_in_every_run(make, number):
     async def main():
-        tasks = [asyncio.create_task(turn(), name=str(index)) for index in range(number)]
-        done, pending = await asyncio.wait(tasks)
-        assert not pending
-        return [task.get_name() for task in done]
+        made = make(number)
+        done, _ = await asyncio.wait(made)
+        return [made.index(one) for one in done]
 
-    assert run(main()) == [str(index) for index in range(number)]
-
-
-def test_sets_of_futures_iterate_in_the_order_in_which_they_were_made():
-    async def main():
-        futures = [asyncio.get_running_loop().create_future() for _ in range(200)]
-        for future in reversed(futures):
-            future.set_result(None)
-        done, _ = await asyncio.wait(set(futures))
-        return [futures.index(future) for future in done]
-
-    assert run(main()) == list(range(200))
+    first = run(main())
+    for size in range(20):
+        ballast = [object() for _ in range(size * 37)]  # so that what is made lies elsewhere
+        assert run(main()) == first
+        del ballast
 
 
 def test_tasks_are_named_by_their_number_in_this_loop():
@@ -105,7 +109,7 @@ def test_eager_tasks_start_at_once_and_are_numbered_too():
         loop.set_task_factory(asyncio.eager_task_factory)
         assert loop.get_task_factory() is asyncio.eager_task_factory
         tasks = [asyncio.create_task(turn()) for _ in range(200)]
-        asyncio.create_task(at_once())
+        tasks.append(asyncio.create_task(at_once()))
         seen.append("caller")
         done, _ = await asyncio.wait(tasks)
         return list(done) == tasks, tasks[0].get_name()

@@ -138,6 +138,29 @@ def test_bodies_run_in_the_order_in_which_they_are_called():
     assert play(main) == list(range(50))
 
 
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_loop_hears_of_a_body_when_that_has_slept_and_in_the_order_in_which_it_spoke(debug):
+    heard = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_debug(debug)
+
+        def body():
+            for word in ("first", "second"):
+                loop.call_soon_threadsafe(lambda word=word: heard.append((word, time.monotonic())))
+            time.sleep(5)
+            loop.call_soon_threadsafe(lambda: heard.append(("third", time.monotonic())))
+            time.sleep(5)
+
+        await asyncio.to_thread(body)
+        loop.set_debug(False)
+        return time.monotonic()
+
+    assert play(main) == 10
+    assert heard == [("first", 0), ("second", 0), ("third", 5)]
+
+
 def test_the_trace_tells_of_each_body_and_of_a_blocked_loop():
     simulation, threads = world_of()
 
@@ -150,7 +173,7 @@ def test_the_trace_tells_of_each_body_and_of_a_blocked_loop():
     named = [line for line in simulation.trace.lines if "thread" in line or "blocked" in line]
     assert [line.split()[1] for line in named] == ["thread", "thread", "loop.blocked"]
     assert "sleep" in named[0]
-    assert "2.000000" in named[0]
+    assert "2.0" in named[0]
 
 
 # ------------------------------------------------------------------ ends

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +21,12 @@ from .runs import a_kept_run, append_all, as_read, events_of_a_run, header, litt
 
 
 @pytest.fixture(autouse=True)
-def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no thread be started."""
-
-    def refuse(thread: threading.Thread) -> None:
-        raise AssertionError(f"{thread} was started")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+def no_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """See that no thread is started."""
+    started: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "start", started.append)
+    yield
+    assert started == []
 
 
 @task

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sqlite3
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,6 +168,34 @@ def test_abandoning_works_where_the_event_loop_is_gone(path: Path) -> None:
     assert len(_new(before)) == 1
     store.abandon()
     assert _all_end(before)
+
+
+@pytest.mark.filterwarnings("ignore:.*was deleted before being closed:ResourceWarning")
+def test_abandoning_stops_a_thread_that_is_still_connecting_and_whose_event_loop_stands_still(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = threading.enumerate()
+    connect, may_go_on = sqlite3.connect, threading.Event()
+
+    def connect_late(*arguments: Any, **settings: Any) -> sqlite3.Connection:
+        may_go_on.wait(10)
+        return connect(*arguments, **settings)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_late)
+    loop = asyncio.new_event_loop()
+    store = SQLiteStore(path)
+    opening = loop.create_task(store.open())
+    for _ in range(5):
+        loop.run_until_complete(asyncio.sleep(0))
+    assert len(_new(before)) == 1
+    store.abandon()
+    may_go_on.set()
+    assert _all_end(before)
+    opening.cancel()
+    loop.run_until_complete(asyncio.wait([opening]))
+    loop.close()
+    del store, opening
+    gc.collect()
 
 
 async def test_abandoning_at_the_very_end_of_the_interpreter_starts_no_thread(

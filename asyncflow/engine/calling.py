@@ -1,0 +1,226 @@
+"""A flow run as the scope of its body's calls: it makes task runs of them, and hears when they are final."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Coroutine, Iterable, Mapping
+from threading import get_ident
+from typing import Any, NoReturn
+
+from asyncflow import ambient
+from asyncflow.engine import collector
+from asyncflow.engine.face import RunFace
+from asyncflow.engine.options import RunOptions
+from asyncflow.engine.record import Record
+from asyncflow.engine.task_run import TaskRun
+from asyncflow.engine.task_runs import TaskRuns
+from asyncflow.errors import InvalidFlow, UsageError
+from asyncflow.flow import Flow
+from asyncflow.handles import PLAIN, Handle, find_handles, source_of
+from asyncflow.ports import Store
+from asyncflow.states import Pending, State
+from asyncflow.task import Task
+
+
+class Calling(RunFace):
+    """The part of a flow run that its body's calls and its task runs speak to.
+
+    Attributes:
+        emit: appends an event to the record.
+        wall: the world's wall clock.
+        chance: the random stream from which backoff is drawn.
+        faults: who is asked whether a fault strikes, or None.
+    """
+
+    __slots__ = (
+        "_adapt",
+        "_called",
+        "_calm",
+        "_counts",
+        "_draining",
+        "_failed_fast",
+        "_foreign_counts",
+        "_idle",
+        "_keys",
+        "_loop",
+        "_open",
+        "_ready",
+        "_takes_calls",
+        "_thread",
+        "chance",
+        "create_future",
+        "emit",
+        "faults",
+        "options",
+        "wall",
+    )
+
+    def __init__(
+        self,
+        flow: Flow[..., Any],
+        parameters: Mapping[str, Any],
+        store: Store,
+        options: RunOptions,
+        owned_store: Store | None = None,
+    ) -> None:
+        self.flow = flow
+        self.options = options
+        self._adapt = options.adapt
+        world = ambient.world()
+        self.wall = world.wall
+        self.chance = world.stream("backoff")
+        self.faults = options.faults
+        self.record = Record(flow.name, parameters, store, options, world, owned_store)
+        self.emit = self.record.emit
+        self.state: State = Pending()
+        self._called: list[TaskRun] = []
+        self.tasks = TaskRuns(self._called)
+        self.cancel_reason = ""
+        self._loop = asyncio.get_running_loop()
+        self.create_future = self._loop.create_future
+        self._thread = get_ident()
+        self._main: asyncio.Task[Any] | None = None
+        self._begun = self._ended = False
+        self._takes_calls = False
+        self._counts: dict[str, int] = {}
+        self._foreign_counts: dict[str, int] = {}
+        self._keys: set[tuple[str, str]] = set()
+        self._ready: deque[TaskRun] = deque()
+        self._draining = False
+        self._open = 0
+        self._idle: asyncio.Future[None] | None = None
+        self._leaving: SystemExit | None = None
+        self._failed_fast: TaskRun | None = None
+        self._calm = False
+
+    # ------------------------------------------------------------------ as the scope of calls
+
+    def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
+        """Make a task run of a call; it starts at the earliest on the next turn of the loop."""
+        if not self._takes_calls:
+            raise UsageError(
+                f"task {task.name!r} was called before or after the body of flow run {self.name!r}; "
+                "call tasks in the body, not in the flow's state handlers or when it has ended"
+            )
+        if get_ident() != self._thread:
+            # The loop would not notice it before it wakes by itself.
+            raise UsageError(
+                f"task {task.name!r} was called in another thread than the one of flow run {self.name!r}; "
+                "call tasks in the flow's body, or make what runs in the thread a task itself"
+            )
+        if task.key is not None:
+            self._claim(task.name, task.key)
+        if self._adapt is not None:
+            task = self._adapt(task)
+        fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
+        foreign = asyncio.current_task(self._loop) is not self._main
+        counts = self._foreign_counts if foreign else self._counts
+        name = task.name
+        counts[name] = count = counts.get(name, 0) + 1
+        number = len(self._called) + 1
+        task_run = TaskRun(self, task, args, kwargs, fed_by, number, -count if foreign else count)
+        self._called.append(task_run)
+        self._open += 1
+        if number == collector.LARGE:
+            self._calm = collector.enter()
+        self.emit("task_called", number, 0, task_run)
+        if not task_run.waiting:
+            task_run.start()
+        return task_run
+
+    def _claim(self, name: str, key: str) -> None:
+        """Take a key for a call: two calls with one would share an idempotency key."""
+        if (name, key) in self._keys:
+            raise UsageError(
+                f"task {name!r} was called twice with key={key!r} in flow run {self.name!r}; give each "
+                "call a key of its own with with_options(key=...)"
+            )
+        self._keys.add((name, key))
+
+    def log_context(self) -> dict[str, Any]:
+        """Return where a log line of the body belongs."""
+        return {"flow": self.flow.name, "run": self.name}
+
+    def call_flow(self, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
+        """Make a task run whose body is a run of a child flow."""
+
+        async def child(*args: Any, **kwargs: Any) -> None:
+            options = self.options.for_child(self.id)
+            run = type(self)(flow, flow.bind(args, kwargs), self.record.store, options)
+            await run.finish_inside()
+
+        return self.call(Task(child, name=flow.name), args, kwargs)
+
+    def _sources_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[TaskRun, ...]:
+        """Return the task runs whose values the arguments hold, each once."""
+        sources: dict[TaskRun, None] = {}
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            if type(value) is TaskRun and value.run is self:
+                sources[value] = None
+            elif type(value) not in PLAIN:
+                nested: list[Handle[Any]] = []
+                find_handles(value, nested)
+                sources.update(dict.fromkeys(self.own(nested)))
+        return tuple(sources)
+
+    def own(self, handles: Iterable[Handle[Any]]) -> tuple[TaskRun, ...]:
+        """Return the task runs behind handles, each once.
+
+        Raises:
+            InvalidFlow: when one belongs to another flow run.
+        """
+        task_runs: dict[TaskRun, None] = {}
+        for handle in handles:
+            source = source_of(handle)
+            if not isinstance(source, TaskRun) or source.run is not self:
+                raise InvalidFlow(f"{handle.name!r} belongs to another flow run than {self.name!r}")
+            task_runs[source] = None
+        return tuple(task_runs)
+
+    def _proceed(self, task_runs: Iterable[TaskRun]) -> None:
+        """Let task runs count one thing less to wait for, without recursion down a long chain."""
+        for task_run in task_runs:
+            task_run.waiting -= 1
+            if not task_run.waiting:
+                self._ready.append(task_run)
+        if self._draining or not self._ready:
+            return
+        self._draining = True
+        try:
+            while self._ready:
+                self._ready.popleft().proceed()
+        finally:
+            self._draining = False
+
+    def settled(self, task_run: TaskRun) -> None:
+        """Hear that a task run is final."""
+        self._open -= 1
+        if self.flow.fail_fast and not self.cancel_reason and task_run.state.is_failed():
+            self._fail_fast(task_run)
+        if task_run.dependents:
+            self._proceed(task_run.dependents)
+        if not self._open and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _fail_fast(self, task_run: TaskRun) -> None:
+        self._failed_fast = task_run
+        self.cancel_reason = f"Task {task_run.name!r} failed and the flow fails fast."
+        if self._main is not None:
+            self._main.cancel()
+
+    def leave(self, error: SystemExit) -> None:
+        """End the run because a body called `sys.exit`; whoever waits for the run gets the SystemExit."""
+        self._leaving = error
+        self.cancel("A task called sys.exit.")
+
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, None], name: str, context: contextvars.Context | None
+    ) -> asyncio.Task[None]:
+        """Start the asyncio task of a task run, which keeps it, in the context of its call."""
+        return self._loop.create_task(coroutine, name=name, context=context)
+
+    async def finish_inside(self) -> NoReturn:
+        """Run as the body of a task run of the parent flow, and end that task run in the same state."""
+        raise AssertionError(f"every kind of flow run can be a child, {type(self).__name__} too")
