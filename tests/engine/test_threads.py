@@ -1,4 +1,4 @@
-"""`def` bodies: a bounded pool of daemon threads. They are real, and so is time; what must pass is skipped."""
+"""`def` bodies: a pool of daemon threads. They are real, and so is time; what must pass is skipped."""
 
 from __future__ import annotations
 
