@@ -356,6 +356,7 @@ async def clients_can_be_sent_away():
     ],
     ids=lambda program: program.__name__,
 )
+@pytest.mark.real_time("the real transports are what the simulated ones are compared with")
 def test_simulated_servers_do_what_real_ones_do(program):
     assert run(program()) == asyncio.run(program())
 

@@ -273,5 +273,6 @@ AGREED = (
     sys.platform == "win32", reason="resets differ on Windows; the simulation is a kernel of Unix"
 )
 @pytest.mark.parametrize("program", AGREED, ids=lambda program: program.__name__)
+@pytest.mark.real_time("the real transports are what the simulated ones are compared with")
 def test_the_simulated_transports_do_what_real_ones_do(program):
     assert run(program()) == asyncio.run(program())
