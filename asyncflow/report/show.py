@@ -19,7 +19,14 @@ _MOST_ATTEMPTS = 20
 _LABEL = 12
 
 
-def show(history: RunHistory, look: Look, now: float, *, zone: tzinfo | None = None) -> list[Line]:
+def show(
+    history: RunHistory,
+    look: Look,
+    now: float,
+    *,
+    zone: tzinfo | None = None,
+    elements: bool = False,
+) -> list[Line]:
     """Return everything there is to say about one run.
 
     Args:
@@ -27,11 +34,12 @@ def show(history: RunHistory, look: Look, now: float, *, zone: tzinfo | None = N
         look: what the place of output can show.
         now: UTC epoch seconds, for its age.
         zone: in which time zone to tell its start; the machine's when None.
+        elements: whether the timeline has a row for each element of a mapped task.
     """
     lines = [header_line(history.header, look), *_state(history, look), []]
     lines += _facts(history, look, now, zone)
     if history.tasks:
-        lines += [[], *timeline(history, look)[1:]]
+        lines += [[], *timeline(history, look, elements=elements)[1:]]
     lines += _stories(history, look)
     lines += _notices(history, look)
     lines += [[], _next(history, look)]

@@ -28,7 +28,7 @@ BUILT: Mapping[str, tuple[str, ...]] = {
 LATER: Mapping[type, tuple[str, ...]] = {
     tables.Scenario: ("shuffle",),
     tables.Service: ("tls", "framing", "shape"),
-    tables.TaskAt: ("index", "step"),
+    tables.TaskAt: ("step",),
     tables.ServiceAt: ("method", "task", "attempt"),
     tables.Fault: ("window", "boot", "grouped", "body", "headers", "content_type"),
     tables.PolicyOptions: ("fallback", "deadline", "hedge", "rate_limit", "bulkhead", "throttle"),
@@ -90,17 +90,8 @@ def _missing_in_table(path: Path, table: msgspec.Struct) -> Iterator[Problem]:
             yield from _missing((*path, key), item)
     if isinstance(table, Fault):
         yield from _missing_of_action(path, table)
-    if isinstance(table, tables.Expectations):
-        yield from _missing_of_names(path, table)
     if isinstance(table, tables.Expect):
         yield from _out_of_place(path, table)
-
-
-def _missing_of_names(path: Path, expected: tables.Expectations) -> Iterator[Problem]:
-    for key in ("tasks", "attempts", "calls"):
-        for name in getattr(expected, key):
-            if "[" in name:
-                yield (*path, key, name), "an element of a mapped task is not in this version"
 
 
 def _out_of_place(path: Path, expect: tables.Expect) -> Iterator[Problem]:
