@@ -16,7 +16,7 @@ from asyncflow.human import duration, plural
 from asyncflow.scenario.check import Check, counted, either, listed
 from asyncflow.scenario.format import EventCount, Expectations
 from asyncflow.scenario.rows import check_rows
-from asyncflow.scenario.values import Count, Range, counts
+from asyncflow.scenario.values import Count, Range, counts, task_of
 
 _TELLER = reprlib.Repr()
 _TELLER.maxstring = _TELLER.maxother = 100
@@ -103,18 +103,20 @@ def _count(whose: str, verb: str, wanted: Count, found: int, word: str) -> Check
 
 
 def _runs_of(history: RunHistory, name: str) -> list[TaskHistory]:
-    """Return all runs of a task; of `parse#2` the second alone, and of `parse#1` the first."""
-    first = name.removesuffix("#1")
+    """Return all runs of a task; of `parse#2` the second alone, of `parse[0]` the first element of a map."""
+    first = name.replace("#1[", "[").removesuffix("#1")
+    known = history.elements if name.endswith("]") else history.tasks
     if first != name:
-        return [run for run in history.tasks if run.key == first]
-    return [run for run in history.tasks if name in (run.name, run.key)]
+        return [run for run in known if run.key == first]
+    return [run for run in known if name in (run.name, run.key)]
 
 
 def _events(wanted: EventCount, facts: Facts) -> Check:
-    names = {task.number: task.name for task in facts.history.tasks}
+    history = facts.history
+    names = {task.number: (task.name, task_of(task.name)) for task in (*history.tasks, *history.elements)}
     found = sum(
         event.kind == wanted.kind
-        and wanted.task in (None, names.get(event.task))
+        and (wanted.task is None or wanted.task in names.get(event.task, ()))
         and wanted.attempt in (None, event.attempt)
         for event in facts.events
     )

@@ -67,6 +67,7 @@ def _task_fault(name: str, fault: Fault, at: TaskAt) -> TaskFault:
         do=fault.do,  # type: ignore[arg-type]  # the words of these two layers are those of TaskFault
         attempts=many(at.attempt),
         call=at.call,
+        index=at.index,
         when="after" if (at.when or _USUALLY.get(fault.do)) == "after" else "before",
         delay=None if delay is None else float(delay),
         error=error,

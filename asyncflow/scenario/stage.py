@@ -144,7 +144,7 @@ def _counted(name: str, fault: Fault, fired: dict[str, int]) -> FaultCount:
 
 def _breakers_of(flow_run: FlowRun) -> tuple[str, ...]:
     """Return the names of the breakers around the run's tasks, each once."""
-    breakers = (task_run.task.policy.breaker for task_run in flow_run.tasks)
+    breakers = (task_run.declared.policy.breaker for task_run in flow_run.tasks)
     return tuple(dict.fromkeys(breaker.name for breaker in breakers if breaker is not None))
 
 

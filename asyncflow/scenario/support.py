@@ -40,7 +40,7 @@ ONLY_SIMULATED = ("network",)
 LATER: Mapping[type, tuple[str, ...]] = {
     tables.Scenario: ("shuffle",),
     tables.Service: ("tls",),
-    tables.TaskAt: ("index", "step"),
+    tables.TaskAt: ("step",),
     tables.ServiceAt: ("method", "task", "attempt"),
     tables.Fault: ("window", "boot", "grouped", "body", "headers", "content_type"),
     tables.PolicyOptions: ("fallback", "deadline", "hedge", "rate_limit", "bulkhead", "throttle"),
@@ -127,17 +127,8 @@ def _missing_in_table(path: Path, table: msgspec.Struct, later: Later) -> Iterat
             yield (*path, key), f"{key} = {item!r} is not in this version"
         else:
             yield from _missing((*path, key), item, later)
-    if isinstance(table, tables.Expectations):
-        yield from _missing_of_names(path, table)
     if isinstance(table, tables.Expect):
         yield from _out_of_place(path, table)
-
-
-def _missing_of_names(path: Path, expected: tables.Expectations) -> Iterator[Problem]:
-    for key in ("tasks", "attempts", "calls"):
-        for name in getattr(expected, key):
-            if "[" in name:
-                yield (*path, key, name), "an element of a mapped task is not in this version"
 
 
 def _out_of_place(path: Path, expect: tables.Expect) -> Iterator[Problem]:

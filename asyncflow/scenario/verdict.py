@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from asyncflow.history import RunHistory
+from asyncflow.history import RunHistory, TaskHistory
 from asyncflow.history.record import strike_text
 from asyncflow.human import plural
 from asyncflow.scenario.check import Check
@@ -49,6 +49,8 @@ class FaultCount:
     def story(self) -> str:
         """What happened, such as `status 503 struck www.example.org 3 times`."""
         place = self.at.get("task") or self.at.get("service")
+        if "index" in self.at:
+            place = f"{place}[{self.at['index']}]"
         times = f" {self.fired} times" if self.fired > 1 else ""
         return f"{self._deed} struck {place}{times}"
 
@@ -158,7 +160,7 @@ class Report:
             return f"Held: no fault was in the way and {ended}"
         if len(struck) > _MOST_STORIES:
             struck = [*struck[:_MOST_STORIES], plural(len(struck) - _MOST_STORIES, "more fault")]
-        more = sum(max(0, task.attempt_count - 1) for task in self.history.tasks)
+        more = sum(task.repeats for task in self.history.tasks)
         followed = f"{plural(more, 'more attempt')} followed, " if more else ""
         return f"Failed successfully: {', '.join(struck)}, {followed}and {ended}"
 
@@ -240,7 +242,13 @@ def _listed(faults: Sequence[FaultCount]) -> str:
 
 def _tasks(history: RunHistory) -> dict[str, Any]:
     """Return the task runs by key."""
-    return {
-        task.key: {"state": task.state.name, "attempts": task.attempt_count, "calls": task.call_count}
-        for task in history.tasks
-    }
+    return {task.key: {**_task(task), **_elements(task)} for task in history.tasks}
+
+
+def _task(task: TaskHistory) -> dict[str, Any]:
+    return {"state": task.state.name, "attempts": task.attempt_count, "calls": task.call_count}
+
+
+def _elements(task: TaskHistory) -> dict[str, Any]:
+    """Return how many elements of a mapped task are in which state."""
+    return {} if task.elements is None else {"elements": dict(task.elements.states)}

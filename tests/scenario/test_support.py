@@ -46,10 +46,6 @@ def test_what_is_built_is_not_complained_of(text: str) -> None:
     [
         ("tls = true", "x.toml:5: service.api.tls: tls is not in this version"),
         (
-            "[[fault]]\nat = {task='t', index=0}\ndo = 'hang'",
-            "x.toml:6: fault[1].at.index: index is not in this version",
-        ),
-        (
             "[[fault]]\nat = {task='t', when='commit'}\ndo = 'cancel'",
             "x.toml:6: fault[1].at.when: when = 'commit' is not in this version",
         ),
@@ -117,10 +113,6 @@ def test_what_is_built_is_not_complained_of(text: str) -> None:
         (
             "[expect]\nrows = [{database='a', table='b', unique='c'}]",
             "x.toml:6: expect.rows[1].unique: unique is not in this version",
-        ),
-        (
-            "[expect]\ntasks.'a[2]' = 'Success'",
-            'x.toml:6: expect.tasks."a[2]": an element of a mapped task is not in this version',
         ),
     ],
 )

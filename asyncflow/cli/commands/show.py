@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 )
 @click.argument("run", required=False, shell_complete=run_names)
 @click.option("--events", "with_events", is_flag=True, help="Every event in order, instead of the picture.")
+@click.option("--elements", "with_elements", is_flag=True, help="The elements of mapped tasks, a row each.")
 @store_option
 @click.pass_obj
-def command(settings: Settings, *, run: str | None, with_events: bool, store: str | None) -> None:
+def command(
+    settings: Settings, *, run: str | None, with_events: bool, with_elements: bool, store: str | None
+) -> None:
     """Show one run."""
     found = read(store, lambda opened: find_run(opened, run))
     out = Output(settings)
@@ -45,7 +48,7 @@ def command(settings: Settings, *, run: str | None, with_events: bool, store: st
         return
     from asyncflow.report.show import next_command, show
 
-    out.lines([*show(history, out.look, ambient.world().wall()), []])
+    out.lines([*show(history, out.look, ambient.world().wall(), elements=with_elements), []])
     out.command(*next_command(history.header))
 
 

@@ -107,7 +107,14 @@ def graph_of(found: Found) -> Graph:
     from asyncflow.history import fold
 
     history = fold(found.summary.header, found.events)
-    nodes = tuple(Node(str(task.number), task.name, task.state.name) for task in history.tasks)
+    nodes = tuple(
+        Node(
+            str(task.number),
+            task.name if task.elements is None else f"{task.name} <map>",
+            task.state.name,
+        )
+        for task in history.tasks
+    )
     known = {task.number for task in history.tasks}
     edges = tuple(
         Edge(str(upstream), str(task.number))
