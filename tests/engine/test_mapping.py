@@ -9,7 +9,8 @@ import pytest
 from asyncflow import Flow, Retry, TaskFailed, current, flatten, flow, signals, task, triggers, unmapped
 from asyncflow.errors import LateEdge, NotInFlow, UsageError
 from asyncflow.states import Success
-from tests.engine.kit import moves, of_kind, play, states, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import moves, of_kind, play, states
 
 
 @task
@@ -632,7 +633,7 @@ def test_cancelling_the_run_cancels_the_elements_and_starts_no_more():
         await run.wait()
 
     run = None
-    virtually(story())
+    run_virtual(story())
     assert cleaned == [0, 1]
     assert states(run) == {"long": "Cancelled", "inc": "Cancelled"}
     assert [child.state.name for child in run.tasks["long"].children] == ["Cancelled", "Cancelled"]

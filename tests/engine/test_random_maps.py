@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from asyncflow import Retry, constant, flow, signals, task, triggers
-from tests.engine.kit import virtually
+from tests.clock import run_virtual
 
 DEEDS = ("return", "return", "return", "raise", "skip", "retry", "cancel", "exit group")
 
@@ -147,7 +147,7 @@ def test_the_rules_of_a_map_hold(chain, kind, count, cancel_at, again_at, fail_f
         left = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
         return run, left
 
-    run, left = virtually(story())
+    run, left = run_virtual(story())
     assert not left, "nothing is left running"
     ended = {record.task: seq for seq, record in enumerate(run.events) if record.kind == "state_changed"}
     parents = {
