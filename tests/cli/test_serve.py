@@ -123,6 +123,7 @@ def test_what_can_not_be_served_says_so(af: Call, target: str, code: int, told: 
     assert done.stdout == ""
 
 
+@pytest.mark.real_time("a signal is of the real world, and the grace that follows it is what it is about")
 @pytest.mark.parametrize(
     ("name", "code"),
     [
