@@ -32,6 +32,7 @@ class Calling(RunFace):
         wall: the world's wall clock.
         chance: the random stream from which backoff is drawn.
         faults: who is asked whether a fault strikes, or None.
+        parameters: the flow's parameters, until all its task runs are final.
     """
 
     __slots__ = (
@@ -56,6 +57,8 @@ class Calling(RunFace):
         "options",
         "wall",
     )
+
+    parameters: Mapping[str, Any]
 
     def __init__(
         self,
