@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from asyncflow.caching.options import Caching
 from asyncflow.entries import CacheEntry, Shelf
-from asyncflow.human import ago, duration
+from asyncflow.human import ago, instant
 
 Reason = Literal["no entry", "expired", "other code", "other inputs", "never used", "no key", "unreadable"]
 """Why no entry was used."""
@@ -62,8 +62,8 @@ def _without(shelf: Shelf) -> Miss:
 
 def hit_text(entry: CacheEntry, caching: Caching, now: float) -> str:
     """Return the sentence of a state that an entry stood in for."""
-    left = duration(valid_until(entry, caching) - now)
-    return f"Computed {ago(now - entry.made)} by run {entry.run}, valid for another {left}."
+    until = instant(valid_until(entry, caching))
+    return f"Computed {ago(now - entry.made)} by run {entry.run}, valid until {until}."
 
 
 def stale_text(entry: CacheEntry, caching: Caching, now: float, why: str) -> str:

@@ -25,15 +25,18 @@ from asyncflow.caching.canonical import Unkeyable, canonical, digest
 
 from .kinds import Basket, Colour, Fruit, Level, Line, Point, Right, plain_function
 
+NAIVE = datetime.fromisoformat("2024-03-01")
+
 DIFFERENT: list[Any] = [
     None, ..., True, False, 0, 1, -1, 2**200, 0.0, -0.0, 1.0, math.nan, math.inf, 1j,
     "", "1", "a", "ab", "\ud800", b"", b"1", b"a", bytearray(b"a"),
     [], [1], [1, 2], [2, 1], [[1], 2], [1, [2]], (), (1,), (1, 2), ["ab", "c"], ["a", "bc"], "ab, c",
-    set(), {1}, frozenset({1}), {"a"}, {1, "a"}, {}, {"a": 1}, {"a": 2}, {1: "a"}, {"a": {"b": 1}}, [("a", 1)],
+    set(), {1}, frozenset({1}), {"a"}, {1, "a"}, {}, {"a": 1}, {"a": 2}, {1: "a"}, {"a": {"b": 1}},
+    [("a", 1)],
     OrderedDict(a=1, b=2), OrderedDict(b=2, a=1), defaultdict(int, a=1), Counter(a=1), deque([1]), range(3),
-    date(2024, 3, 1), datetime(2024, 3, 1), datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 3, 1, fold=1),
-    datetime(2024, 3, 1, tzinfo=ZoneInfo("Europe/London")), datetime(2024, 3, 1, tzinfo=ZoneInfo("Africa/Abidjan")),
-    datetime(2024, 3, 1, tzinfo=timezone(timedelta(hours=1))), time(12), time(12, fold=1), time(12, tzinfo=UTC),
+    date(2024, 3, 1), NAIVE, NAIVE.replace(tzinfo=UTC), NAIVE.replace(fold=1),
+    NAIVE.replace(tzinfo=ZoneInfo("Europe/London")), NAIVE.replace(tzinfo=ZoneInfo("Africa/Abidjan")),
+    NAIVE.replace(tzinfo=timezone(timedelta(hours=1))), time(12), time(12, fold=1), time(12, tzinfo=UTC),
     timedelta(1), timedelta(seconds=1), Decimal(1), Decimal("1.0"), Fraction(1, 2), UUID(int=1), UUID(int=2),
     Path("a"), PurePosixPath("a"), PureWindowsPath("a"), re.compile("a"), re.compile("a", re.IGNORECASE),
     Point(1, 2), Line(1, 2), Colour.RED, Colour.GREEN, Level.LOW, Right.READ, Right.READ | Right.WRITE,
@@ -108,7 +111,9 @@ def test_the_order_of_a_dict_and_of_a_set_does_not_matter(made: dict[str, int], 
 
 
 def test_a_key_is_the_same_in_processes_with_other_hash_seeds() -> None:
-    program = "from asyncflow.caching.canonical import digest; print(digest({'a', 'b', ('c', frozenset('xyz'))}))"
+    program = (
+        "from asyncflow.caching.canonical import digest; print(digest({'a', 'b', ('c', frozenset('xyz'))}))"
+    )
     found = {
         subprocess.run(
             [sys.executable, "-c", program],

@@ -104,7 +104,10 @@ def test_tasks_of_one_cache_key_share_entries_whatever_their_code() -> None:
 @pytest.mark.parametrize(
     ("call", "why"),
     [
-        (lambda: key(object()), "size can't be part of a key: nothing tells one object from another; say what"),
+        (
+            lambda: key(object()),
+            "size can't be part of a key: nothing tells one object from another; say",
+        ),
         (lambda: key(cache_key=lambda: None), "cache_key gave None"),
         (lambda: key(cache_key=lambda: 1 / 0), "cache_key raised ZeroDivisionError"),
         (lambda: key(cache_key=object), "cache_key can't be part of a key: .*; let it give text or numbers"),

@@ -30,7 +30,10 @@ def f(x, y=2):
 """)
 
 SAME = [
-    ("comments and blank lines", "def f(x, y=2):\n    '''Return the sum.'''\n\n    # the sum\n    return x + y + 10"),
+    (
+        "comments and blank lines",
+        "def f(x, y=2):\n    '''Return the sum.'''\n\n    # the sum\n    return x + y + 10",
+    ),
     ("the docstring's wording", "def f(x, y=2):\n    '''Give x and y and ten.'''\n    return x + y + 10"),
     ("annotations", "def f(x: int, y: int = 2) -> int:\n    '''Return the sum.'''\n    return x + y + 10"),
     ("where it stands", "\n\n\nz = 3\n\ndef f(x, y=2):\n    '''Return the sum.'''\n    return x + y + 10"),

@@ -24,14 +24,16 @@ from tests.caching import kinds
 from tests.caching.kinds import Basket, Colour, Fruit, Level, Point, Right, Slotted
 
 EQUAL: list[Any] = [
-    None, True, False, 0, -1, 2**70, 10**5000, 0.0, 1.5, math.inf, -math.inf, 1j, "", "a", "\ud800", "\0", "é",
-    [], [1, [2, "a"]], {}, {"a": {"b": None}}, {"$": 1}, {"$": "tuple", "v": [1]}, {1: "a", (1, 2): [3]},
+    None, True, False, 0, -1, 2**70, 10**5000, 0.0, 1.5, math.inf, -math.inf, 1j, "", "a", "\ud800", "\0",
+    "é", [], [1, [2, "a"]], {}, {"a": {"b": None}}, {"$": 1}, {"$": "tuple", "v": [1]}, {1: "a", (1, 2): [3]},
     (), (1, (2,)), set(), {1, 2}, frozenset({"a", (1, 2)}), b"", b"\0\xff", bytearray(b"a"),
-    date(2024, 3, 1), datetime(2024, 3, 1, 12, 30, 1, 5), datetime(2024, 3, 1, tzinfo=UTC),
+    date(2024, 3, 1), datetime.fromisoformat("2024-03-01T12:30:01.000005"), datetime(2024, 3, 1, tzinfo=UTC),
     datetime(2024, 11, 3, 1, 30, tzinfo=ZoneInfo("America/New_York"), fold=1),
-    datetime(2024, 3, 1, tzinfo=timezone(timedelta(hours=-3, minutes=-30))), time(1, 2, 3, 4), time(1, tzinfo=UTC),
+    datetime(2024, 3, 1, tzinfo=timezone(timedelta(hours=-3, minutes=-30))), time(1, 2, 3, 4),
+    time(1, tzinfo=UTC),
     timedelta(days=-1, microseconds=3), Decimal("1.10"), Decimal("-Infinity"), UUID(int=7),
-    Path("a/b"), PurePosixPath("a"), PureWindowsPath("c:\\a"), Point(1, Point(2, (3,))), Colour.RED, Level.HIGH,
+    Path("a/b"), PurePosixPath("a"), PureWindowsPath("c:\\a"), Point(1, Point(2, (3,))), Colour.RED,
+    Level.HIGH,
     Right.READ | Right.WRITE, Fruit("pear", 1.25, 3), Basket([Fruit("pear", 1.0)], "ann"), Slotted(1),
     [Point(1, 2)], {"a": {Colour.RED: {(1,): b"x"}}},
 ]  # fmt: skip
