@@ -40,6 +40,34 @@ def compile_check(fn: Callable[..., Any], name: str) -> Callable[..., None]:
     return check
 
 
+def compile_inputs(fn: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Return a function that takes the arguments of a call of `fn` and gives them by name, defaults included.
+
+    What `*args` and `**kwargs` take is a tuple and a dict under their names.
+
+    Args:
+        fn: the body of a task.
+    """
+    signature = signature_of(fn)
+    if signature is None:
+        return lambda *args, **kwargs: {"args": args, "kwargs": kwargs}
+    namespace: dict[str, Any] = {"_given": None}
+    exec(f"def inputs({_parameters(signature)}): return locals()", namespace)  # made of names only
+    inputs: Callable[..., dict[str, Any]] = namespace["inputs"]
+    parameters = signature.parameters.values()
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    inputs.__defaults__ = tuple(p.default for p in parameters if p.kind in kinds and p.default is not p.empty)
+    named = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+    inputs.__kwdefaults__ = named
+    return inputs
+
+
+def accepted_names(fn: Callable[..., Any]) -> frozenset[str] | None:
+    """Return the names of a callable's parameters; None when they can't be read."""
+    signature = signature_of(fn)
+    return None if signature is None else frozenset(signature.parameters)
+
+
 def _accept_anything(*_args: Any, **_kwargs: Any) -> None:
     """Stand in for a body whose signature can't be read."""
 

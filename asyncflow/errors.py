@@ -105,6 +105,10 @@ class StoreError(AsyncflowError):
     """The store can't be opened, read or written; the text names the file and the way out."""
 
 
+class NotStorable(AsyncflowError):
+    """A value can't be kept as data, or would not come back as what it is, or can't be read any more."""
+
+
 class Stuck(AsyncflowError):
     """A simulated world can't go on: nothing can run, time stands still, or it went on for too long.
 

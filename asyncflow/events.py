@@ -23,6 +23,9 @@ Kind = Literal[
     "breaker_changed",
     "handler_failed",
     "thread_abandoned",
+    "cache_hit",
+    "cache_missed",
+    "cache_not_kept",
     "run_ended",
 ]
 """What can happen.
@@ -40,6 +43,11 @@ fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new
 handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
+cache_hit         detail: family, made and expires (UTC epoch seconds), run (which computed it), stale, waited
+                  (whether it waited for another computation of the same key)
+cache_missed      detail: family, reason (no entry, expired, other code, other inputs, never used, no key,
+                  unreadable), text, waited
+cache_not_kept    detail: family, text
 run_ended         detail: tasks, attempts, faults
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -52,6 +53,18 @@ def ago(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {name} ago"
     return f"{int(seconds)} s ago"
+
+
+def instant(at: float) -> str:
+    """Return an instant to the second, such as `2024-03-01 14:05:09 UTC`.
+
+    Args:
+        at: UTC epoch seconds.
+    """
+    try:
+        return f"{datetime.fromtimestamp(at, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, OSError, ValueError):
+        return "a day that no calendar has"
 
 
 def plural(count: int, word: str, words: str | None = None) -> str:

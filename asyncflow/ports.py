@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Protocol, TypeVar
 
+from asyncflow.entries import CacheEntry, CacheKey, Shelf
 from asyncflow.events import Event, RunHeader, RunSummary
 from asyncflow.outcomes import Decision, Outcome
 from asyncflow.states import State
@@ -141,6 +142,25 @@ class Journal(Protocol):
         """
 
 
+class Cache(Protocol):
+    """Keeps results of tasks, for other runs."""
+
+    async def find(self, key: CacheKey) -> Shelf:
+        """Return what it has for a key.
+
+        Raises:
+            StoreError: when it can't be read.
+        """
+
+    async def keep(self, key: CacheKey, entry: CacheEntry) -> None:
+        """Keep an entry in the place of an older one, as data, and drop those whose time is over.
+
+        Raises:
+            NotStorable: when its value would not come back as what it is.
+            StoreError: when it can't be written.
+        """
+
+
 class Store(Protocol):
     """Keeps the journals of runs."""
 
@@ -172,6 +192,10 @@ class Store(Protocol):
 
     async def events(self, run_id: str) -> list[Event]:
         """Return a run's events in order; states come back in their JSON form."""
+
+    @property
+    def cache(self) -> Cache:
+        """Where results are kept for other runs."""
 
     async def keep(self, summary: RunSummary) -> None:
         """Keep the summary of a run whose events lie elsewhere, in `summary.home`."""

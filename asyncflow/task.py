@@ -7,9 +7,19 @@ import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_origin, get_type_hints, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    ParamSpec,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
-from asyncflow.binding import compile_check
+from asyncflow.binding import accepted_names, compile_check, compile_inputs
 from asyncflow.errors import AsyncflowError, InvalidTask, NotInFlow, did_you_mean
 from asyncflow.guard.policy import Policy
 from asyncflow.handles import Handle, scope
@@ -18,6 +28,11 @@ from asyncflow.policy.backoff import constant
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
 from asyncflow.triggers import Trigger, all_successful
+
+if TYPE_CHECKING:
+    from asyncflow.caching.options import CacheKeyOption, Caching
+    from asyncflow.caching.recipe import Recipe
+    from asyncflow.caching.validators import Validator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +59,8 @@ class Task(Generic[P, R]):
         nout: how many values the result has, so that a handle can be unpacked.
         key: names this call inside its flow run, for calls made from other asyncio tasks.
         validate: whether arguments and result are checked against their annotations.
+        cache: how its results are kept; None when they are not.
+        recipe: makes the keys by which its results are found again; None without `cache`.
     """
 
     fn: Callable[..., Any]
@@ -56,8 +73,11 @@ class Task(Generic[P, R]):
     nout: int | None = None
     key: str | None = None
     validate: bool = False
+    cache: Caching | None = None
     is_async: bool = field(init=False, repr=False)
     has_handlers: bool = field(init=False, repr=False)
+    is_attended: bool = field(init=False, repr=False)
+    recipe: Recipe | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not callable(self.fn):
@@ -80,10 +100,19 @@ class Task(Generic[P, R]):
         # Instance attributes rather than methods: read once per call.
         object.__setattr__(self, "is_async", _is_async(self.fn))
         object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
+        object.__setattr__(self, "is_attended", self.has_handlers or self.cache is not None)
+        object.__setattr__(self, "recipe", self._recipe())
         object.__setattr__(self, "check", compile_check(self.fn, self.name))
         object.__setattr__(self, "__doc__", self.fn.__doc__)
         object.__setattr__(self, "__wrapped__", self.fn)
         object.__setattr__(self, "__name__", self.name)
+
+    def _recipe(self) -> Recipe | None:
+        if self.cache is None:
+            return None
+        from asyncflow.caching.recipe import Recipe  # here, since most programs cache nothing
+
+        return Recipe(self.fn, self.name, self.cache, compile_inputs(self.fn), accepted_names(self.fn))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Take note of a call inside a flow and return its handle at once.
@@ -152,7 +181,7 @@ class Task(Generic[P, R]):
         Raises:
             InvalidTask: for an unknown option.
         """
-        return dataclasses.replace(self, **_fields_from(options, self.policy))
+        return dataclasses.replace(self, **_fields_from(options, self.policy, self.cache))
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -178,6 +207,7 @@ def _nout_of(fn: Callable[..., Any]) -> int | None:
 
 
 _POLICY_OPTIONS = frozenset(("retry", "timeout", "breaker", "when_rejected"))
+_CACHE_OPTIONS = ("cache_for", "cache_key", "cache_validator", "stale_if_error")
 _OWN_OPTIONS = (
     "name",
     "policy",
@@ -191,9 +221,9 @@ _OWN_OPTIONS = (
 )
 
 
-def _fields_from(options: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    """Turn the options of `@task` into fields of Task: policy keywords are folded into the policy."""
-    known = (*_OWN_OPTIONS, *sorted(_POLICY_OPTIONS), "max_retries", "retry_delay")
+def _fields_from(options: dict[str, Any], policy: Policy, cache: Caching | None = None) -> dict[str, Any]:
+    """Turn the options of `@task` into fields of Task: those of policy and cache are folded into one each."""
+    known = (*_OWN_OPTIONS, *sorted(_POLICY_OPTIONS), *_CACHE_OPTIONS, "max_retries", "retry_delay")
     for name in options:
         if name not in known:
             raise InvalidTask(f"unknown task option {name!r}.{did_you_mean(name, known)}")
@@ -206,6 +236,11 @@ def _fields_from(options: dict[str, Any], policy: Policy) -> dict[str, Any]:
         raise InvalidTask(f"policy= already says all of it; leave out {', '.join(changes)}")
     if changes:
         fields["policy"] = policy.replace(**changes)
+    keeping = {name: value for name, value in options.items() if name in _CACHE_OPTIONS}
+    if keeping:
+        from asyncflow.caching.options import caching_from  # here, since most programs cache nothing
+
+        fields["cache"] = caching_from(keeping, cache)
     if "state_handlers" in fields:
         fields["state_handlers"] = checked_handlers(fields["state_handlers"], InvalidTask)
     return fields
@@ -281,6 +316,10 @@ def task(
     nout: int | None = None,
     key: str | None = None,
     validate: bool = False,
+    cache_for: float | timedelta | None = None,
+    cache_key: CacheKeyOption | None = None,
+    cache_validator: Validator | None = None,
+    stale_if_error: float | timedelta = 0.0,
 ) -> _Declare: ...
 
 
@@ -307,6 +346,12 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             nout: how many values the result has, so that its handle can be unpacked.
             key: names the call where call order can't.
             validate: whether arguments and result are checked against their annotations.
+            cache_for: for how many seconds a result is kept and stands in for the body.
+            cache_key: a name under which tasks share their entries, or a function of the task's arguments
+                whose value has to be the same; without it an entry belongs to the task and its code.
+            cache_validator: which arguments or flow parameters have to be the same, a rule of
+                `asyncflow.caching`; `all_inputs` when not given.
+            stale_if_error: for how many more seconds an expired entry stands in when computing fails.
 
     Returns:
         The Task, or for `@task(...)` what turns a function into one.

@@ -37,6 +37,7 @@ class Calling(RunFace):
         elements: how many elements its maps had.
         element_attempts: how many attempts these made.
         faults: who is asked whether a fault strikes, or None.
+        parameters: the flow's parameters, until all its task runs are final.
     """
 
     __slots__ = (
@@ -64,6 +65,8 @@ class Calling(RunFace):
         "options",
         "wall",
     )
+
+    parameters: Mapping[str, Any]
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ from asyncflow.states import Cancelled, Failed, Running, State, Success, check_m
 class FlowRun(Calling):
     """One run of a flow; what `flow.run()` and `await flow.start()` return."""
 
-    __slots__ = ("_parameters", "_references")
+    __slots__ = ("_references", "parameters")
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class FlowRun(Calling):
         owned_store: Store | None = None,
     ) -> None:
         super().__init__(flow, parameters, store, options, owned_store)
-        self._parameters = parameters
+        self.parameters = parameters
         self._references: Sequence[TaskRun] | None = None
 
     # ------------------------------------------------------------------ for those who assemble runs
@@ -109,6 +109,7 @@ class FlowRun(Calling):
         value, error = await self._body()
         await self._wait_for_tasks()
         self._takes_calls = False
+        self.parameters = {}  # nobody asks any more; they may be large
         if self._failed_fast is not None:
             return self._failed_fast_state(self._failed_fast)
         if self.cancel_reason:
@@ -123,8 +124,7 @@ class FlowRun(Calling):
         value: Any = None
         error: BaseException | None = None
         try:
-            value = self.flow.fn(**self._parameters)
-            self._parameters = {}  # the body has them; they may be large
+            value = self.flow.fn(**self.parameters)
             if asyncio.iscoroutine(value):
                 value = await value
         except asyncio.CancelledError:

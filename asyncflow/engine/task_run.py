@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Any, cast
 
 from asyncflow.engine.bodies import body_of
+from asyncflow.engine.cached import Keeping
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.proposals import failed, proposal, succeeded
 from asyncflow.engine.wiring import BEGUN, NO_KWARGS, PENDING, Wired, value_downstream
@@ -181,17 +182,32 @@ class TaskRun(Wired):
     def attempt_started(self, attempt: int) -> Awaitable[Decision | None] | None:
         """Move to Running, unless a handler has other plans."""
         self.attempt = attempt
-        if self.task.has_handlers:
-            return self._start_with_handlers()
+        if self.task.is_attended:
+            return self._start_attended()
         self._commit(_RUNNING)
         if self.task.policy.timeout is not None:
             self._started = self.run.record.offset()
         return None
 
-    async def _start_with_handlers(self) -> Decision | None:
+    async def _start_attended(self) -> Decision | None:
+        """Start with handlers to ask, or a cache to look into first."""
+        if self.task.cache is not None and not hasattr(self, "_keeping"):
+            hit = await self._looked()
+            if hit is not None:
+                await self._consult_and_commit(hit)
+                return self._decision()
         await self._consult_and_commit(_RUNNING)
         self._started = self.run.record.offset()  # the time that handlers take is not the attempt's
         return None if self.state is _RUNNING else self._decision()
+
+    async def _looked(self) -> State | None:
+        """Return the state of a cache hit; looking is no attempt."""
+        attempt, self.attempt = self.attempt, 0
+        self._keeping = Keeping(self)
+        hit = await self._keeping.look(*self._arguments())
+        if hit is None:
+            self.attempt = attempt
+        return hit
 
     def attempt_ended(
         self, attempt: int, outcome: Outcome, decision: Decision
@@ -201,13 +217,23 @@ class TaskRun(Wired):
             proposed: State = succeeded(outcome.value, attempt)
         else:
             proposed = proposal(outcome, decision, attempt, self._where())
-        if self.task.has_handlers:
-            return self._end_with_handlers(proposed)
+        if self.task.is_attended:
+            return self._end_attended(proposed)
         self._commit(proposed)
         return decision
 
-    async def _end_with_handlers(self, proposed: State) -> Decision:
-        await self._consult_and_commit(proposed)
+    async def _end_attended(self, proposed: State) -> Decision:
+        """End an attempt with handlers to ask, or a cache that keeps what they leave."""
+        if self.task.cache is None:
+            await self._consult_and_commit(proposed)
+            return self._decision()
+        proposed = self._keeping.instead_of(proposed)
+        left = await self._consulted(proposed)
+        if proposed.is_success():
+            left = await self._keeping.keep(left)
+        self._commit(left)
+        if left.final:
+            self._keeping.leave()
         return self._decision()
 
     def _decision(self) -> Decision:
@@ -227,11 +253,15 @@ class TaskRun(Wired):
     # ------------------------------------------------------------------ changing state
 
     async def _consult_and_commit(self, proposed: State) -> None:
-        """Let the handlers have their say, then commit what they left; no wait follows a cancellation."""
-        if self.task.has_handlers:
-            left = await self._after_handlers(proposed)
-            proposed = left if left.final or not proposed.is_cancelled() else proposed
-        self._commit(proposed)
+        """Let the handlers have their say, then commit what they left."""
+        self._commit(await self._consulted(proposed))
+
+    async def _consulted(self, proposed: State) -> State:
+        """Return what the handlers leave of a state; no wait follows a cancellation."""
+        if not self.task.has_handlers:
+            return proposed
+        left = await self._after_handlers(proposed)
+        return left if left.final or not proposed.is_cancelled() else proposed
 
     async def _after_handlers(self, proposed: State) -> State:
         task = self.task

@@ -17,6 +17,7 @@ from asyncflow.states import Pending, State, Success
 from asyncflow.task import Task
 
 if TYPE_CHECKING:
+    from asyncflow.engine.cached import Keeping
     from asyncflow.engine.calling import Calling
 
 PENDING = Pending()
@@ -47,6 +48,7 @@ class Wired(Stated, Handle[Any]):
         "_asked",
         "_asyncio",
         "_context",
+        "_keeping",
         "_started",
         "_traceback",
         "_waiters",
@@ -94,6 +96,7 @@ class Wired(Stated, Handle[Any]):
         self.awaited = False
         self.dependents: list[Self] | None = None
         self.waiting = 0
+        self._keeping: Keeping  # set when a task with a cache has looked into it
         self._started: float  # set when an attempt begins, if anybody may ask
         self._traceback: TracebackType | None  # set when the failure is raised for the first time
         self._asyncio: asyncio.Task[None] | None = None

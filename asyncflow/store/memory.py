@@ -7,6 +7,7 @@ from typing import Any
 
 from asyncflow.events import Event, RunHeader, RunSummary
 from asyncflow.store.codec import decode_events, encode_events
+from asyncflow.store.memory_cache import MemoryCache, cache_in_memory
 from asyncflow.store.summary import Standing
 
 
@@ -79,6 +80,11 @@ class MemoryStore:
             self._tidy()
             self._tidy_at = len(self._journals) + self._finished
         return journal
+
+    @property
+    def cache(self) -> MemoryCache:
+        """Where results are kept for other runs: one place for all memory stores of the world."""
+        return cache_in_memory()
 
     async def runs(self, *, limit: int = 50, flow: str | None = None) -> list[RunSummary]:
         """Return the newest runs first; child runs are left out."""

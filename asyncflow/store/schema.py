@@ -1,9 +1,10 @@
-"""What lies in a store's file: two tables and a view, versioned by `PRAGMA user_version`.
+"""What lies in a store's file: three tables and a view, versioned by `PRAGMA user_version`.
 
 `run` has one row per flow run, which lists read: what was known at its start, and where it stands. `chunk`
 holds the events, one row per run and write: the text is a JSON array, the position of an event in its run is
 `first` plus its place in the array. `event` is a view that shows one row per event, for people and their
-queries; the store itself does not use it. `docs/store.md` has examples.
+queries; the store itself does not use it. `cache` holds results of tasks for other runs; each write removes
+those whose time is over. `docs/store.md` has examples.
 
 Rows per write, not per event, because a row costs more than writing its event down: measured with 500
 events in a write, 0.8 microseconds an event instead of 1.7 with a row for each, and 3 with a column for
@@ -66,7 +67,29 @@ _VERSION_2 = (
     "ALTER TABLE run ADD COLUMN world TEXT NOT NULL DEFAULT 'real'",  # or 'simulated'
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+_VERSION_CACHE = (
+    """
+    CREATE TABLE cache (
+        family  TEXT NOT NULL,           -- module and name of the task, or the name that tasks share
+        inputs  TEXT NOT NULL,           -- digest of what has to be the same
+        code    TEXT NOT NULL,           -- digest of the task's code; empty for a shared name
+        made    REAL NOT NULL,           -- UTC epoch seconds: when it was computed,
+        expires REAL NOT NULL,           -- until when it is valid,
+        gone    REAL NOT NULL,           -- when it may be thrown away
+        run     TEXT NOT NULL,           -- the name of the flow run that computed it
+        value   TEXT NOT NULL,           -- JSON; what JSON lacks is {"$": kind, "v": ...}
+        PRIMARY KEY (family, inputs, code)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX cache_gone ON cache (gone)",
+    """
+    CREATE TRIGGER cache_kept AFTER INSERT ON cache BEGIN
+        DELETE FROM cache WHERE gone <= NEW.made;
+    END
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_CACHE)
 """The statements that lead from each version to the next; the first one starts from an empty file."""
 
 IDENTIFY = """

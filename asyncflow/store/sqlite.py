@@ -12,6 +12,7 @@ from typing import Any
 from asyncflow.errors import StoreError, UsageError
 from asyncflow.events import Event, RunHeader, RunSummary
 from asyncflow.store import rows
+from asyncflow.store.cache_rows import SQLiteCache
 from asyncflow.store.codec import decode_events, readable
 from asyncflow.store.database import Database
 from asyncflow.store.journal import SQLiteJournal
@@ -102,6 +103,11 @@ class SQLiteStore:
         journal = SQLiteJournal(header, self._writer.wake, self._writer.reach)
         self._writer.wake(journal)
         return journal
+
+    @property
+    def cache(self) -> SQLiteCache:
+        """Where results are kept for other runs, and other processes: the same file."""
+        return SQLiteCache(self._ask)
 
     async def runs(self, *, limit: int = 50, flow: str | None = None) -> list[RunSummary]:
         """Return the newest runs first; child runs are left out.

@@ -117,7 +117,7 @@ def test_a_store_that_the_end_of_the_world_found_open_has_let_go(path: Path, tur
 
     async def main() -> None:
         opening = asyncio.ensure_future(store.open())
-        await asyncio.sleep(turns * 0.0025)
+        await asyncio.sleep(turns * 0.004)
         assert opening.done() or turns < 4
 
     async def abandoned() -> None:

@@ -26,14 +26,17 @@ async def test_a_new_file_gets_the_present_schema_and_our_mark(path: Path) -> No
         "SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1, 2"
     ).fetchall()
     assert plain.execute("PRAGMA application_id").fetchone() == (0x6173796E,)
-    assert plain.execute("PRAGMA user_version").fetchone() == (2,)
+    assert plain.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
     assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     plain.close()
     assert names == [
+        ("index", "cache_gone"),
         ("index", "run_name"),
         ("index", "run_newest"),
+        ("table", "cache"),
         ("table", "chunk"),
         ("table", "run"),
+        ("trigger", "cache_kept"),
         ("view", "event"),
     ]
 
@@ -75,7 +78,7 @@ async def test_an_older_file_is_brought_up_and_keeps_its_runs(
     await store.open()
     await a_kept_run(store, run_id="old")
     await store.close()
-    later = ("CREATE TABLE cache (key TEXT PRIMARY KEY)", "INSERT INTO cache VALUES ('a')")
+    later = ("CREATE TABLE later (key TEXT PRIMARY KEY)", "INSERT INTO later VALUES ('a')")
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
     await store.open()
     await a_kept_run(store, run_id="new")
@@ -83,9 +86,9 @@ async def test_an_older_file_is_brought_up_and_keeps_its_runs(
     await store.close()
     await store.open()
     await store.close()
-    assert _version(path) == 3
+    assert _version(path) == len(schema.MIGRATIONS)
     plain = sqlite3.connect(path)
-    assert plain.execute("SELECT key FROM cache").fetchall() == [("a",)]
+    assert plain.execute("SELECT key FROM later").fetchall() == [("a",)]
     plain.close()
 
 
@@ -96,14 +99,14 @@ async def test_a_migration_that_fails_leaves_the_file_at_its_version(
     await store.open()
     await a_kept_run(store)
     await store.close()
-    later = ("CREATE TABLE cache (key TEXT PRIMARY KEY)", "CREATE TABLE run (a)")
+    later = ("CREATE TABLE later (key TEXT PRIMARY KEY)", "CREATE TABLE run (a)")
     with monkeypatch.context() as patched:
         patched.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
         with pytest.raises(Exception, match="table run already exists"):
             await store.open()
-    assert _version(path) == 2
+    assert _version(path) == len(schema.MIGRATIONS)
     plain = sqlite3.connect(path)
-    assert plain.execute("SELECT name FROM sqlite_master WHERE name = 'cache'").fetchall() == []
+    assert plain.execute("SELECT name FROM sqlite_master WHERE name = 'later'").fetchall() == []
     plain.close()
     await store.open()
     assert len(await store.runs()) == 1

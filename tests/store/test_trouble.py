@@ -13,7 +13,7 @@ import pytest
 from asyncflow.errors import StoreError
 from asyncflow.events import RunSummary
 from asyncflow.sim.clock import Clock
-from asyncflow.store import MemoryStore, SQLiteStore, open_or_memory
+from asyncflow.store import MemoryStore, SQLiteStore, open_or_memory, schema
 from asyncflow.store.database import Database
 from asyncflow.store.schema import APPLICATION_ID
 
@@ -82,7 +82,7 @@ def _a_folder(path: Path) -> None:
     [
         (_garbage, "it is not a SQLite database. It was left as it is"),
         (_damaged, "it is damaged. It was left as it is; move it away"),
-        (_newer, "a newer asyncflow wrote it (schema 99, and this one knows 2). Upgrade asyncflow"),
+        (_newer, f"wrote it (schema 99, and this one knows {len(schema.MIGRATIONS)}). Upgrade asyncflow"),
         (_somebody_elses, "it is a database of another program (application_id 1234, user_version 7)"),
         (_with_a_version_that_is_not_ours, "it is a database of another program (application_id 0,"),
         (_with_a_table_in_our_way, "table run already exists"),
