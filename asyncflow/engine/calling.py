@@ -32,6 +32,7 @@ class Calling(RunFace):
         wall: the world's wall clock.
         chance: the random stream from which backoff is drawn.
         faults: who is asked whether a fault strikes, or None.
+        gates: by task run, those upstream that decide whether it runs at all; outermost first.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Calling(RunFace):
         "create_future",
         "emit",
         "faults",
+        "gates",
         "options",
         "wall",
     )
@@ -94,6 +96,7 @@ class Calling(RunFace):
         self._leaving: SystemExit | None = None
         self._failed_fast: TaskRun | None = None
         self._calm = False
+        self.gates: dict[TaskRun, list[TaskRun]] = {}
 
     # ------------------------------------------------------------------ as the scope of calls
 

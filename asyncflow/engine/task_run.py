@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Any, cast
 
 from asyncflow.engine.bodies import body_of
+from asyncflow.engine.gates import refused_by
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.proposals import failed, proposal, succeeded
 from asyncflow.engine.wiring import BEGUN, NO_KWARGS, PENDING, Wired, value_downstream
@@ -82,6 +83,11 @@ class TaskRun(Wired):
                     break
             else:
                 return None
+        if gates := self.run.gates.get(self):
+            refused = refused_by(gates)
+            upstream = tuple(other for other in upstream if other not in gates)
+            if refused is not None or not upstream:
+                return refused
         states = [other.state for other in upstream]
         if self.task.skip_on_upstream_skip and any(type(state) is Skipped for state in states):
             return Skipped("Something upstream was skipped; skip_on_upstream_skip=False would run the task.")
