@@ -38,14 +38,11 @@ def merge(*branches: Handle[T]) -> Handle[T]:
 
 def _whole(branch: Any) -> Any:
     """Return a branch that can be skipped as a whole: the element of a skipped value is no value at all."""
-    return _element(branch.name)(branch) if isinstance(branch, Item) else branch
+    return _ELEMENT(branch) if isinstance(branch, Item) else branch
 
 
-def _element(name: str) -> Task[[Any], Any]:
-    async def element(value: Any) -> Any:
-        return value
-
-    return Task(element, name=name)
+async def _element(value: Any) -> Any:
+    return value
 
 
 def _taken(state: State) -> bool:
@@ -68,6 +65,7 @@ async def _first_taken(*branches: Any) -> Any:
     raise AssertionError("the trigger saw a branch that was taken")
 
 
+_ELEMENT: Task[..., Any] = Task(_element, name="element")
 _MERGE: Task[..., Any] = Task(_first_taken, name="merge", trigger=_one_was_taken, skip_on_upstream_skip=False)
 _MERGE_OR_VALUE: Task[..., Any] = Task(
     _first_taken, name="merge", trigger=always_run, skip_on_upstream_skip=False

@@ -20,7 +20,7 @@ def refused_by(gates: Sequence[TaskRun]) -> State | None:
     for gate in gates:
         state = gate.state
         if state.is_skipped():
-            return Skipped(f"{gate.name!r} was skipped, and this runs only if it succeeds.")
+            return Skipped(f"Runs only if {gate.name!r} succeeds, which was skipped.")
         if not state.is_success():
-            return TriggerFailed(f"{gate.name!r} ended {state.name}, and this runs only if it succeeds.")
+            return TriggerFailed(f"Runs only if {gate.name!r} succeeds, which ended {state.name}.")
     return None

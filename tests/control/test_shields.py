@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -303,3 +304,36 @@ def test_a_body_that_is_cancelled_inside_the_block_leaves_it_cleaned_up():
     run = virtually(story())
     assert run.is_cancelled()
     assert ledger.closed == ["slow"]
+
+
+def test_a_setup_in_a_thread_is_waited_for_and_cleaned_up():
+    """A thread can't be stopped: left alone it would open the resource when nobody is there to close it."""
+    begun, cancelled_meanwhile = threading.Event(), threading.Event()
+    log: list[str] = []
+
+    @resource_manager
+    class InThread:
+        def setup(self):
+            begun.set()
+            assert cancelled_meanwhile.wait(10)
+            log.append("open")
+
+        def cleanup(self, _resource):
+            log.append("close")
+
+    @flow
+    def wired():
+        with InThread() as resource:
+            give(resource)
+
+    async def story():
+        run = await wired.start()
+        await asyncio.to_thread(begun.wait, 10)
+        run.cancel()
+        await asyncio.sleep(0)
+        cancelled_meanwhile.set()
+        return await run.wait()
+
+    run = asyncio.run(story())
+    assert final(run)["give"] == "Cancelled"
+    assert log == ["open", "close"]
