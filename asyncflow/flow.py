@@ -15,7 +15,7 @@ from asyncflow import ports
 from asyncflow.binding import compile_check
 from asyncflow.errors import InvalidFlow, UsageError, did_you_mean
 from asyncflow.graph import Graph
-from asyncflow.handles import Handle, Scope, scope
+from asyncflow.handles import Handle, Scope, innermost, scope
 from asyncflow.parameters import Spec, check, nameless_parameter, specs_of
 from asyncflow.recording import Recording, sketch
 from asyncflow.task import FailureHandler, StateHandler, checked_handlers
@@ -91,7 +91,7 @@ class Flow(Generic[P, R]):
             raise InvalidFlow(
                 f"flow {self.name!r} has a function as its body; nothing can be recorded into it"
             )
-        if self._token is not None or isinstance(scope.get(), Recording):
+        if self._token is not None or isinstance(innermost(), Recording):
             raise InvalidFlow(f"flow {self.name!r} can't be recorded inside another recording")
         self._token = scope.set(self._recording)
         return self

@@ -42,13 +42,53 @@ scope: ContextVar[Scope | None] = ContextVar("asyncflow_scope", default=None)
 """Who takes calls in this context; None outside flows."""
 
 
+class Block:
+    """A scope inside another one: what is called in the block of a `with` statement of `asyncflow.control`.
+
+    Args:
+        outer: the scope around it, which takes the calls.
+        gate: what every call in the block waits for, and is refused by unless it succeeded.
+
+    Attributes:
+        calls: the handles of the calls made in the block, those of blocks inside it too.
+    """
+
+    __slots__ = ("calls", "gate", "outer")
+
+    def __init__(self, outer: Scope, gate: Handle[Any]) -> None:
+        self.outer = outer
+        self.gate = gate
+        self.calls: list[Handle[Any]] = []
+
+    def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]:
+        """Let the scope around it take the call, and put it behind the gate."""
+        return self._behind_gate(self.outer.call(task, args, kwargs))
+
+    def call_flow(self, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]:
+        """Let the scope around it take the call of a child flow, and put it behind the gate."""
+        return self._behind_gate(self.outer.call_flow(flow, args, kwargs))
+
+    def _behind_gate(self, handle: Handle[Any]) -> Handle[Any]:
+        handle.only_if(self.gate)
+        self.calls.append(handle)
+        return handle
+
+
+def innermost() -> Scope | None:
+    """Return the flow run, recording or task run of this context, whatever blocks are around the caller."""
+    found = scope.get()
+    while isinstance(found, Block):
+        found = found.outer
+    return found
+
+
 def current() -> Any:
     """Return the task run (inside a task's body) or the flow run (inside a flow's body) that is executing.
 
     Raises:
         NotInFlow: outside both.
     """
-    found = scope.get()
+    found = innermost()
     if found is None:
         raise NotInFlow("current() has an answer only inside the body of a task or flow that is being run")
     return found
@@ -56,7 +96,7 @@ def current() -> Any:
 
 def log_context() -> dict[str, Any]:
     """Return where a log line belongs: flow, run, task and attempt inside a run, nothing outside."""
-    describe = getattr(scope.get(), "log_context", None)
+    describe = getattr(innermost(), "log_context", None)
     return {} if describe is None else describe()
 
 
@@ -87,6 +127,14 @@ class Handle(Generic[T_co]):
             LateEdge: when this one has already started.
         """
         raise AssertionError(f"every kind of handle can be ordered after {others}")
+
+    def only_if(self, gate: Handle[Any]) -> None:
+        """Start only after `gate` succeeded; when it did not the trigger is not asked.
+
+        Raises:
+            LateEdge: when this one has already started.
+        """
+        raise AssertionError(f"every kind of handle can be put behind {gate}")
 
     def set_downstream(self, *others: Handle[Any]) -> None:
         """Let `others` start only after this one is final; no data is passed."""
@@ -132,7 +180,7 @@ class Handle(Generic[T_co]):
     def _refuse(self, what: str) -> NoReturn:
         raise HandleMisuse(
             f"the handle of {self.name!r} can't be {what}, since it stands for a value to come; "
-            "write the flow as `async def` and await the handle"
+            "write the flow as `async def` and await the handle, or branch on it with asyncflow.control.case"
         )
 
 
@@ -157,6 +205,10 @@ class Item(Handle[Any]):
     def pick(self, value: Any) -> Any:
         """Return the element of the base's value."""
         return value[self.key]
+
+    def only_if(self, gate: Handle[Any]) -> None:
+        """Put the call that this element comes from behind a gate."""
+        self.base.only_if(gate)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self.pick((yield from self.base.__await__()))

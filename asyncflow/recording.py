@@ -13,9 +13,10 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from asyncflow.binding import argument_names
+from asyncflow.control.resources import Cleanup
 from asyncflow.errors import InvalidFlow, UsageError
 from asyncflow.graph import Edge, Graph, Node
-from asyncflow.handles import Handle, find_handles, scope, source_of, substitute
+from asyncflow.handles import Handle, find_handles, innermost, scope, source_of, substitute
 from asyncflow.mapping import MapPlan, is_iterator
 from asyncflow.parameters import Spec
 from asyncflow.signals import Signal
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class Call(Handle[Any]):
     """One recorded call of a task or child flow; `plan` says how a mapped task goes about its elements."""
 
-    __slots__ = ("args", "kwargs", "number", "plan", "recording", "target", "upstream")
+    __slots__ = ("args", "gates", "kwargs", "number", "plan", "recording", "target", "upstream")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Call(Handle[Any]):
         self.plan = plan
         self.number = len(recording.calls) + 1
         self.upstream: list[Call] = []
+        self.gates: list[Call] = []
 
     @property
     def name(self) -> str:
@@ -65,11 +67,17 @@ class Call(Handle[Any]):
 
     def set_upstream(self, *others: Handle[Any]) -> None:
         """Start only after `others` are final; no data is passed."""
-        for other in others:
-            source = source_of(other)
-            if not isinstance(source, Call) or source.recording is not self.recording:
-                raise InvalidFlow(f"{other.name!r} is not part of flow {self.recording.name!r}")
-            self.upstream.append(source)
+        self.upstream.extend(self._of_this_flow(other) for other in others)
+
+    def only_if(self, gate: Handle[Any]) -> None:
+        """Start only after `gate` succeeded; when it did not the trigger is not asked."""
+        self.gates.append(self._of_this_flow(gate))
+
+    def _of_this_flow(self, handle: Handle[Any]) -> Call:
+        source = source_of(handle)
+        if not isinstance(source, Call) or source.recording is not self.recording:
+            raise InvalidFlow(f"{handle.name!r} is not part of flow {self.recording.name!r}")
+        return source
 
     def __await__(self) -> Generator[Any, None, Any]:
         if self.recording.is_sketch:
@@ -92,7 +100,7 @@ class Parameter(Handle[Any]):
 
     def __init__(self, name: str, default: Any = inspect.Parameter.empty) -> None:
         self.spec = Spec(name, default)
-        recording = scope.get()
+        recording = innermost()
         if isinstance(recording, Recording):
             recording.add_parameter(self)
 
@@ -199,6 +207,8 @@ class Recording:
             handles.append(call.again(args, kwargs))
         for call in self.calls:
             handles[call.number - 1].set_upstream(*(handles[other.number - 1] for other in call.upstream))
+            for gate in call.gates:
+                handles[call.number - 1].only_if(handles[gate.number - 1])
         if self.references is not None:
             run.set_reference_tasks([handles[call.number - 1] for call in self.references])
 
@@ -231,8 +241,21 @@ class Recording:
             for source in self._sources(value)
             if isinstance(source, Call)
         ]
-        order = [Edge(str(up.number), str(call.number), ordered_only=True) for up in call.upstream]
+        order = [Edge(str(up.number), str(call.number), ordered_only=True) for up in self._ordering(call)]
         return data, order
+
+    def _ordering(self, call: Call) -> list[Call]:
+        """Return the calls that only order a call; of those made by blocks, only what no other way says."""
+        ahead = self._ahead_of(call)
+        implied = {further for upstream in ahead for further in self._ahead_of(upstream)}
+        by_blocks = [*call.gates, *(call.upstream if isinstance(call.target, Cleanup) else ())]
+        drawn = [] if isinstance(call.target, Cleanup) else call.upstream
+        return [*drawn, *(upstream for upstream in by_blocks if upstream not in implied)]
+
+    def _ahead_of(self, call: Call) -> list[Call]:
+        """Return all calls that a call waits for."""
+        sources = self._sources((call.args, call.kwargs))
+        return [*(source for source in sources if isinstance(source, Call)), *call.upstream, *call.gates]
 
 
 def sketch(name: str, fn: Callable[..., Any], specs: Mapping[str, Spec]) -> Recording:

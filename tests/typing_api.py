@@ -27,6 +27,7 @@ from asyncflow import (
     triggers,
     unmapped,
 )
+from asyncflow.control import ResourceManager, case, filter_results, ifelse, merge, resource_manager, switch
 from asyncflow.ports import Run
 from asyncflow.schedules import CronSchedule, Fire, IntervalSchedule, filters
 
@@ -178,3 +179,47 @@ async def maps() -> None:
     assert_type(pages, Handle[list[list[dict[str, str]]]])
     assert_type(await parse.map(pages, max_running=10, tolerate=0.05), list[list[Row]])
     assert_type(flatten(pages), Handle[list[dict[str, str]]])
+
+
+class Connection:
+    def __init__(self, host: str, *, port: int = 5432) -> None:
+        self.host = host
+
+    async def setup(self) -> list[str]:
+        return [self.host]
+
+    def cleanup(self, resource: list[str]) -> None:
+        resource.clear()
+
+
+class Plain:
+    def setup(self) -> int:
+        return 3
+
+    async def cleanup(self, resource: int) -> None:
+        del resource
+
+
+connection = resource_manager(Connection)
+plain = resource_manager(name="plain", cleanup={"retry": 3})(Plain)
+assert_type(plain, ResourceManager[[], int])
+
+
+@flow
+async def controlled(kind: str) -> int:
+    with case(kind, "a"):
+        one = extract(1)
+    with case(kind, "b"):
+        other = extract(2)
+    merged = merge(one, other)
+    assert_type(merged, Handle[list[dict[str, str]]])
+    with connection("db", port=3) as opened:
+        assert_type(opened, Handle[list[str]])
+    with plain() as number:
+        assert_type(number, Handle[int])
+    connection(3)  # type: ignore[arg-type]
+    switch(one, {1: one, 2: lambda: extract(3)}, default=extract)
+    kept = filter_results([one, other])
+    assert_type(kept, Handle[list[Any]])
+    assert_type(ifelse(one, other), tuple[Handle[Any], ...])
+    return len(await merged)

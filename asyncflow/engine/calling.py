@@ -38,6 +38,7 @@ class Calling(RunFace):
         element_attempts: how many attempts these made.
         faults: who is asked whether a fault strikes, or None.
         parameters: the flow's parameters, until all its task runs are final.
+        gates: by task run, those upstream that decide whether it runs at all; outermost first.
     """
 
     __slots__ = (
@@ -62,6 +63,7 @@ class Calling(RunFace):
         "elements",
         "emit",
         "faults",
+        "gates",
         "options",
         "wall",
     )
@@ -106,6 +108,7 @@ class Calling(RunFace):
         self._leaving: SystemExit | None = None
         self._failed_fast: TaskRun | None = None
         self._calm = False
+        self.gates: dict[TaskRun, list[TaskRun]] = {}
 
     # ------------------------------------------------------------------ as the scope of calls
 

@@ -12,6 +12,7 @@ from asyncflow.engine.conclusion import after_returned, after_signal, final_stat
 from asyncflow.engine.face import CANCELLED
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
+from asyncflow.engine.shields import Shields
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.wiring import value_downstream
 from asyncflow.errors import HandlerFailed, full_text_of
@@ -25,7 +26,7 @@ from asyncflow.states import Cancelled, Failed, Running, State, Success, check_m
 class FlowRun(Calling):
     """One run of a flow; what `flow.run()` and `await flow.start()` return."""
 
-    __slots__ = ("_references", "parameters")
+    __slots__ = ("_references", "_shields", "parameters")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class FlowRun(Calling):
         super().__init__(flow, parameters, store, options, owned_store)
         self.parameters = parameters
         self._references: Sequence[TaskRun] | None = None
+        self._shields = Shields()
 
     # ------------------------------------------------------------------ for those who assemble runs
 
@@ -147,14 +149,14 @@ class FlowRun(Calling):
                 await self._idle
             except asyncio.CancelledError:
                 self._cancel_tasks()
+        self._shields.close()
 
     def _cancel_tasks(self) -> None:
-        """Cancel all task runs; those that wait for others are cancelled with them and ask no trigger."""
+        """Cancel all task runs but shielded ones; those that wait are cancelled too and ask no trigger."""
         self.cancel_reason = self.cancel_reason or CANCELLED
         self._draining = True
         try:
-            for task_run in list(self.tasks):
-                task_run.cancel()
+            self._shields.cancel(list(self.tasks))
         finally:
             self._draining = False
         self._proceed(())

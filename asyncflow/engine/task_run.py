@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from asyncflow.engine.bodies import body_of
 from asyncflow.engine.cached import Keeping
+from asyncflow.engine.gates import refused_by
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.proposals import failed, proposal, succeeded
 from asyncflow.engine.wiring import BEGUN, NO_KWARGS, PENDING, Wired, value_downstream
@@ -83,6 +84,11 @@ class TaskRun(Wired):
                     break
             else:
                 return None
+        if gates := self.run.gates.get(self):
+            refused = refused_by(gates)
+            upstream = tuple(other for other in upstream if other not in gates)
+            if refused is not None or not upstream:
+                return refused
         return self._refused_by([other.state for other in upstream])
 
     def _refused_by(self, states: list[State]) -> State | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from asyncflow.control.resources import Cleanup
 from asyncflow.errors import NotFound, did_you_mean
 from asyncflow.recording import Call
 
@@ -58,5 +59,13 @@ class TaskRuns(Sequence["TaskRun"]):
         return repr(self._all)
 
     def terminal(self) -> list[TaskRun]:
-        """Return the task runs that nothing depends on and whose failure the body was not told."""
-        return [task_run for task_run in self._all if task_run.dependents is None and not task_run.awaited]
+        """Return the task runs that nothing depends on and whose failure the body was not told.
+
+        The cleanup of a resource is none of them, and does not count as what depends on others.
+        """
+        ends = [task_run for task_run in self._all if task_run.dependents is None and not task_run.awaited]
+        if Cleanup not in {type(task_run.task) for task_run in ends}:
+            return ends  # every block of a resource ends in a cleanup on which nothing depends
+        others = [task_run for task_run in self._all if type(task_run.task) is not Cleanup]
+        needed = {upstream for task_run in others for upstream in task_run.upstream}
+        return [task_run for task_run in others if task_run not in needed and not task_run.awaited]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
-from asyncflow.handles import Handle, scope
+from asyncflow.handles import Block, Handle, innermost, scope
 from asyncflow.mapping import MapPlan
 from asyncflow.signals import Signal
 from asyncflow.states import Pending, State, Success
@@ -19,6 +19,7 @@ from asyncflow.task import Task
 if TYPE_CHECKING:
     from asyncflow.engine.cached import Keeping
     from asyncflow.engine.calling import Calling
+    from asyncflow.engine.task_run import TaskRun
 
 PENDING = Pending()
 NO_KWARGS: dict[str, Any] = {}
@@ -170,6 +171,16 @@ class Wired(Stated, Handle[Any]):
                 self._wait_for((other,))
                 self.run.emit("edge_added", self.number, 0, {"upstream": other.number})
 
+    def only_if(self, gate: Handle[Any]) -> None:
+        """Start only after `gate` succeeded; when it did not the trigger is not asked.
+
+        Raises:
+            LateEdge: when this task run has already started.
+            InvalidFlow: when the edge closes a cycle or joins two flow runs.
+        """
+        self.set_upstream(gate)
+        self.run.gates.setdefault(cast("TaskRun", self), []).extend(self.run.own((gate,)))
+
     def _wait_for(self, others: tuple[Self, ...]) -> None:
         for other in others:
             if other.dependents is None:
@@ -206,7 +217,8 @@ class Wired(Stated, Handle[Any]):
                         future
                     )  # or asking again and again with a timeout would pile them up
                 raise
-        if scope.get() is self.run:
+        found = scope.get()
+        if found is self.run or (type(found) is Block and innermost() is self.run):
             self.awaited = True
         state = self.state
         # Not by `value()` and the properties of a state: 4 % of a chain of awaited tasks.

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from asyncflow.engine import FlowRun, TaskRun
-from asyncflow.handles import scope
+from asyncflow.handles import innermost
 from asyncflow.net.http_faults import HttpFault
 from asyncflow.net.replica import Replica
 from asyncflow.scenario.format import Scenario, Service
@@ -89,7 +89,7 @@ class Services:
 
     def connected(self, port: int) -> None:
         """Remember whose code opened the connection from a local port."""
-        self._callers[port] = scope.get()
+        self._callers[port] = innermost()
 
     def _record(self, name: str, at: dict[str, Any], do: str, caller: object) -> None:
         """Count a strike, and note it at the attempt of the run that its connection belongs to.

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from asyncflow.engine import TaskRun
-from asyncflow.handles import scope
+from asyncflow.handles import innermost
 from asyncflow.wire.plan import Caller, Connection, WireFault, WirePlan
 
 Struck = Callable[[WireFault, dict[str, Any], object], None]
@@ -38,15 +38,15 @@ class Wire(WirePlan):
     def connect(self, host: str, now: float, by: Caller | None = None) -> Connection:
         """Count a connection, and return what the plan has for it."""
         connection = super().connect(host, now, by or _asking())
-        self._callers[connection.host, connection.number] = scope.get()
+        self._callers[connection.host, connection.number] = innermost()
         return connection
 
     def _struck(self, fault: WireFault, where: dict[str, Any]) -> None:
         place = (where["service"], where.get("connection", 0))
-        self._told(fault, where, self._callers.get(place, scope.get()))
+        self._told(fault, where, self._callers.get(place, innermost()))
 
 
 def _asking() -> Caller | None:
     """Return the task and the attempt whose code is running, or None outside tasks."""
-    caller = scope.get()
+    caller = innermost()
     return (caller.task.name, caller.attempt) if isinstance(caller, TaskRun) else None

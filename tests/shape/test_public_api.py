@@ -47,6 +47,7 @@ def test_the_public_names_are_those_of_the_list(path: str):
 def test_the_list_has_every_public_path():
     assert PATHS == [
         "asyncflow",
+        "asyncflow.control",
         "asyncflow.policies",
         "asyncflow.schedules",
         "asyncflow.schedules.adjustments",
