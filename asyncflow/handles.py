@@ -68,6 +68,12 @@ class Block:
         """Let the scope around it take the call of a child flow, and put it behind the gate."""
         return self._behind_gate(self.outer.call_flow(flow, args, kwargs))
 
+    def map(
+        self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], plan: MapPlan
+    ) -> Handle[Any]:
+        """Let the scope around it take the call of a mapped task, and put it behind the gate."""
+        return self._behind_gate(self.outer.map(task, args, kwargs, plan))
+
     def _behind_gate(self, handle: Handle[Any]) -> Handle[Any]:
         handle.only_if(self.gate)
         self.calls.append(handle)
