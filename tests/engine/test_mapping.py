@@ -875,3 +875,13 @@ def test_a_map_is_kept_in_a_file_as_in_memory(tmp_path):
     assert history.tasks == fold(run.header, run.events).tasks
     assert dict(history.tasks[1].elements.states) == {"Success": 1, "TriggerFailed": 1, "Skipped": 1}
     assert (summary.tasks, summary.attempts) == (8, 4)
+
+
+def test_a_mapped_task_is_drawn_as_one_box_that_says_so():
+    with Flow("sums") as sums:
+        total(inc.map(double.map([1, 2], unmapped(inc(1)))))
+    graph = sums.graph()
+    assert [node.label for node in graph.nodes] == ["inc", "double <map>", "inc <map>", "total"]
+    assert [(edge.source, edge.label, edge.target) for edge in graph.edges] == [
+        ("1", "plus", "2"), ("2", "x", "3"), ("3", "xs", "4"),
+    ]  # fmt: skip
