@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from benchmarks.measure import Cost
 
-_DIGITS = {"": 0, "x": 2, "kB": 2, "MB": 1, "us": 1, "ms": 0, "ns": 0}
+_DIGITS = {"": 0, "x": 2, "B": 0, "kB": 2, "MB": 1, "us": 1, "ms": 0, "ns": 0}
 
 
 class Quantity(NamedTuple):
-    """A number with its unit: `x` for a ratio, else `ns`, `us`, `ms`, `kB` (1,000 bytes) or `MB`."""
+    """A number with its unit: `x` for a ratio, else `ns`, `us`, `ms`, `B`, `kB` (1,000 bytes) or `MB`."""
 
     value: float
     unit: str

@@ -89,11 +89,15 @@ class Named(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TaskCounts(msgspec.Struct, forbid_unknown_fields=True):
-    """What a task came to: `attempts` counts rejected tries too, `calls` the bodies that ran."""
+    """What a task came to: `attempts` counts rejected tries too, `calls` the bodies that ran.
+
+    Of a mapped task `elements` says how many elements are in which state.
+    """
 
     state: str
     attempts: int
     calls: int
+    elements: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PlannedFault(msgspec.Struct, forbid_unknown_fields=True):
@@ -216,7 +220,7 @@ class WaitShape(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One task run; `upstream` has the numbers of those it waits for."""
+    """One task run; `upstream` has the numbers of those it waits for, `map` what a mapped one has beside."""
 
     number: int
     name: str
@@ -232,6 +236,22 @@ class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     changed_s: float
     tries: list[Try]
     waits: list[WaitShape]
+    map: MapShape | msgspec.UnsetType = msgspec.UNSET
+
+
+class ElementShape(TaskShape, kw_only=True, forbid_unknown_fields=True):
+    """One element of a mapped task, counted from 0."""
+
+    index: int
+
+
+class MapShape(msgspec.Struct, forbid_unknown_fields=True):
+    """How the elements of a mapped task stand; `elements` has those that are known one by one."""
+
+    states: dict[str, int]
+    retried: int
+    expected: int | None
+    elements: list[ElementShape]
 
 
 class BreakerShape(msgspec.Struct, forbid_unknown_fields=True):

@@ -102,6 +102,18 @@ class Group:
             self.leave(old)
         self.states[new] = self.states.get(new, 0) + 1
 
+    def tried(self, offset: float, old: str, new: str, *, refused: bool) -> None:
+        """Count what a change of state says about attempts."""
+        if old == "Running":
+            self.activity.change(offset, -1)
+            self.calls -= refused
+        elif refused:
+            self.attempts += 1
+        if new == "Running":
+            self.activity.change(offset, 1)
+            self.attempts += 1
+            self.calls += 1
+
     def leave(self, state: str) -> None:
         """Count one task run less in a state."""
         self.states[state] -= 1
@@ -188,15 +200,8 @@ class Tally:
         if task not in self._unfinished:
             return
         group, old = self._unfinished[task]
-        if old == "Running":
-            group.activity.change(offset, -1)
-            group.calls -= refused
-        elif refused:
-            group.attempts += 1
-        if state == "Running":
-            group.activity.change(offset, 1)
-            group.attempts += 1
-            group.calls += 1
+        if task not in self._maps:  # whose tries are those of its elements
+            group.tried(offset, old, state, refused=refused)
         group.move(old, state)
         self._unfinished[task] = (group, state)
         known = BY_NAME.get(state)

@@ -66,4 +66,4 @@ def _named_in(path: Path, expectations: Expectations) -> Iterator[tuple[Path, st
             yield (*path, key, name), task_of(name)
     for index, event in enumerate(expectations.events):
         if event.task is not None:
-            yield (*path, "events", index, "task"), event.task
+            yield (*path, "events", index, "task"), event.task.partition("[")[0]

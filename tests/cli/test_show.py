@@ -68,6 +68,25 @@ def test_a_rehearsal_whose_folder_is_gone_says_how_to_play_it_again(
     assert "is gone; play it again with `asyncflow scenario held.toml`" in done.stderr
 
 
+def test_the_elements_of_a_map_are_shown_on_request_and_always_in_json(
+    af: Call, data: Callable[..., Any], folder: Path
+) -> None:
+    (folder / "maps.py").write_text(
+        "from asyncflow import flow\nfrom flows import double\n\n"
+        "@flow\nasync def maps():\n    return double.map(range(9))\n"
+    )
+    af("run", "maps.py:maps")
+
+    rows = [line.split()[0] for line in af("show").stdout.splitlines() if line.strip()]
+    assert "double" in rows
+    assert "[8]" not in rows
+    rows = [line.split()[0] for line in af("show", "--elements").stdout.splitlines() if line.strip()]
+    assert rows[rows.index("double") + 1 :][:9] == [f"[{index}]" for index in range(9)]
+    shown = msgspec.convert(data("show"), RunShape)
+    assert shown.tasks[0].map.states == {"Success": 9}
+    assert [element.index for element in shown.tasks[0].map.elements] == list(range(9))
+
+
 def test_events_are_listed_with_the_tasks_that_they_belong_to(af: Call, data: Callable[..., Any]) -> None:
     af("scenario", "held.toml")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,17 @@ def test_a_run_is_drawn_with_its_states(af: Call, data: Callable[..., Any]) -> N
     }
     assert len(graph["edges"]) == 3
     assert "✗ Failed" in af("visualize", report["name"]).stdout
+
+
+def test_a_run_with_a_map_is_drawn_with_one_box_for_it(af: Call, folder: Path) -> None:
+    (folder / "maps.py").write_text(
+        "from asyncflow import flow\nfrom flows import double\n\n"
+        "@flow\nasync def maps():\n    return double.map(double.map([1, 2]))\n"
+    )
+    af("run", "maps.py:maps")
+    name = json.loads(af("runs", "--json").stdout)[0]["name"]
+    assert af("visualize", name).stdout.count("double <map>") >= 2
+    assert "[0]" not in af("visualize", name).stdout
 
 
 def test_parameters_decide_what_a_flow_calls(data: Callable[..., Any], af: Call) -> None:

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
-from asyncflow import Flow, Retry, TaskFailed, current, flatten, flow, signals, task, triggers, unmapped
-from asyncflow.errors import LateEdge, NotInFlow, UsageError
+from asyncflow import (
+    Breaker,
+    Flow,
+    Retry,
+    TaskFailed,
+    current,
+    flatten,
+    flow,
+    signals,
+    task,
+    triggers,
+    unmapped,
+)
+from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, UsageError
+from asyncflow.history import fold
 from asyncflow.states import Success
+from asyncflow.store import SQLiteStore
 from tests.clock import run_virtual
 from tests.engine.kit import moves, of_kind, play, states
 
@@ -723,3 +738,151 @@ def test_awaiting_a_failed_map_raises_what_failed_it_and_the_flow_goes_on():
         return Success("handled")
 
     assert play(body).is_success()
+
+
+# ------------------------------------------------------------------ beside everything else
+
+
+def test_an_edge_that_closes_a_cycle_through_a_followed_map_is_refused():
+    @flow
+    async def body():
+        first = inc.map([1])
+        second = inc.map(first)
+        first.set_upstream(second)
+
+    with pytest.raises(InvalidFlow, match="Cycle found"):
+        play(body).result()
+
+
+def test_maps_of_another_asyncio_task_are_told_apart():
+    @flow
+    async def body():
+        async def aside():
+            return await inc.map([1, 2])
+
+        return await asyncio.create_task(aside())
+
+    run = play(body)
+    assert run.result() == [2, 3]
+    assert [child.key for child in run.tasks[0].children] == ["inc?1[0]", "inc?1[1]"]
+
+
+def test_an_endless_iterator_is_cancelled_like_anything_else():
+    @flow
+    async def body():
+        return fussy.map((1 for _ in itertools.count()), max_running=2)
+
+    async def story():
+        run = await body.start()
+        await asyncio.sleep(2.5)
+        run.cancel()
+        return await run.wait()
+
+    run = run_virtual(story())
+    assert [child.state.name for child in run.tasks[0].children] == ["Success"] * 4 + ["Cancelled"] * 2
+
+
+def test_an_async_iterator_is_closed_when_its_map_is_cancelled():
+    closed = []
+
+    async def numbers():
+        try:
+            while True:
+                await asyncio.sleep(1)
+                yield 1
+        finally:
+            closed.append(True)
+
+    @flow
+    async def body():
+        return fussy.map(numbers())
+
+    async def story():
+        run = await body.start()
+        await asyncio.sleep(2.5)
+        run.cancel()
+        return await run.wait()
+
+    assert run_virtual(story()).is_cancelled()
+    assert closed == [True]
+
+
+def test_a_trigger_may_ask_to_be_asked_later_for_each_element():
+    asked = []
+
+    def trigger(states):
+        asked.append(states)
+        if len(asked) < 3:
+            raise signals.RETRY("not yet", delay=1)
+        return True
+
+    @flow
+    async def body():
+        return inc.with_options(trigger=trigger).map(inc.map([1, 2]))
+
+    assert play(body).result() == [3, 4]
+    assert len(asked) == 4
+
+
+def test_policies_and_validation_are_those_of_each_element():
+    @task(validate=True)
+    async def number(x: int) -> int:
+        return x
+
+    @task(breaker=Breaker("shaky", failures=2, open_for=100))
+    async def shaky(x):
+        raise OSError(x)
+
+    @flow
+    async def body():
+        return [number.map([1, "a"], tolerate=1), shaky.map(range(5), max_running=1, tolerate=1.0)]
+
+    run = play(body)
+    assert [child.state.name for child in run.tasks["number"].children] == ["Success", "ValidationFailed"]
+    assert run.tasks["shaky"].state.detail["elements"] == {
+        "states": {"Failed": 5}, "retried": 0, "attempts": 5, "calls": 2,
+    }  # fmt: skip
+
+
+def test_a_body_that_exits_ends_the_run():
+    @task
+    async def leave(x):
+        raise SystemExit(x)
+
+    @flow
+    async def body():
+        return leave.map([3, 3])
+
+    with pytest.raises(SystemExit):
+        play(body)
+
+
+def test_a_map_is_kept_in_a_file_as_in_memory(tmp_path):
+    @flow
+    async def body():
+        return inc.map(fussy.map([1, -1, 0], tolerate=1), tolerate=1)
+
+    async def in_file():
+        store = SQLiteStore(tmp_path / "runs.db")
+        await store.open()
+        try:
+            run = await body.with_options(store=store).start()
+            await run.wait()
+            return run, fold(run.header, await store.events(run.id)), await store.find(run.id)
+        finally:
+            await store.close()
+
+    run, history, summary = asyncio.run(in_file())
+    assert history.tasks == fold(run.header, run.events).tasks
+    assert dict(history.tasks[1].elements.states) == {"Success": 1, "TriggerFailed": 1, "Skipped": 1}
+    assert (summary.tasks, summary.attempts) == (8, 4)
+
+
+def test_a_mapped_task_is_drawn_as_one_box_that_says_so():
+    with Flow("sums") as sums:
+        total(inc.map(double.map([1, 2], unmapped(inc(1)))))
+    graph = sums.graph()
+    assert [node.label for node in graph.nodes] == ["inc", "double <map>", "inc <map>", "total"]
+    assert [(edge.source, edge.label, edge.target) for edge in graph.edges] == [
+        ("1", "plus", "2"), ("2", "x", "3"), ("3", "xs", "4"),
+    ]  # fmt: skip

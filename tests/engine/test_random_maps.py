@@ -116,8 +116,8 @@ async def _listed(count):
     chain=st.lists(stages, min_size=1, max_size=3),
     kind=inputs,
     count=st.integers(0, 7),
-    cancel_at=st.none() | st.integers(0, 12),
-    again_at=st.none() | st.integers(0, 3),
+    cancel_at=st.none() | st.integers(0, 24).map(lambda halves: halves / 2),
+    again_at=st.none() | st.integers(0, 6).map(lambda halves: halves / 2),
     fail_fast=st.booleans(),
 )
 def test_the_rules_of_a_map_hold(chain, kind, count, cancel_at, again_at, fail_fast):

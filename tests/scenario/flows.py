@@ -318,3 +318,13 @@ VALUES: dict[str, Any] = {
 async def giving(kind: str) -> Any:
     """Return what JSON can't say, or says in another way."""
     return VALUES[kind]
+
+
+@task(retry=Retry(2, delay=0.001))
+async def tenfold(number: int) -> int:
+    return 10 * number
+
+
+@flow
+async def mapping() -> Any:
+    return [tenfold.map([1, 2, 3]), tenfold.map([4, 5])]
