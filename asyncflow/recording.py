@@ -246,11 +246,13 @@ class Recording:
 
     def _ordering(self, call: Call) -> list[Call]:
         """Return the calls that only order a call; of those made by blocks, only what no other way says."""
+        is_cleanup = isinstance(call.target, Cleanup)
+        if not call.gates and not is_cleanup:
+            return call.upstream
         ahead = self._ahead_of(call)
         implied = {further for upstream in ahead for further in self._ahead_of(upstream)}
-        by_blocks = [*call.gates, *(call.upstream if isinstance(call.target, Cleanup) else ())]
-        drawn = [] if isinstance(call.target, Cleanup) else call.upstream
-        return [*drawn, *(upstream for upstream in by_blocks if upstream not in implied)]
+        by_author, by_block = ([], call.upstream) if is_cleanup else (call.upstream, call.gates)
+        return [*by_author, *(upstream for upstream in by_block if upstream not in implied)]
 
     def _ahead_of(self, call: Call) -> list[Call]:
         """Return all calls that a call waits for."""

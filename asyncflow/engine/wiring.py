@@ -159,6 +159,7 @@ class Wired(Stated, Handle[Any]):
                 "before anything is awaited"
             )
         known = set(self.upstream)
+        added: list[Self] = []
         for other in cast("tuple[Self, ...]", self.run.own(others)):
             if other is self or self._leads_to(other):
                 raise InvalidFlow(
@@ -166,10 +167,13 @@ class Wired(Stated, Handle[Any]):
                     f"which it waits for itself"
                 )
             if other not in known:
-                self.ordered_after = (*self.ordered_after, other)
-                self._asked = False
-                self._wait_for((other,))
-                self.run.emit("edge_added", self.number, 0, {"upstream": other.number})
+                added.append(other)
+        if added:
+            self.ordered_after = (*self.ordered_after, *added)
+            self._asked = False
+            self._wait_for(added)
+        for other in added:
+            self.run.emit("edge_added", self.number, 0, {"upstream": other.number})
 
     def only_if(self, gate: Handle[Any]) -> None:
         """Start only after `gate` succeeded; when it did not the trigger is not asked.
@@ -181,7 +185,7 @@ class Wired(Stated, Handle[Any]):
         self.set_upstream(gate)
         self.run.gates.setdefault(cast("TaskRun", self), []).extend(self.run.own((gate,)))
 
-    def _wait_for(self, others: tuple[Self, ...]) -> None:
+    def _wait_for(self, others: Sequence[Self]) -> None:
         for other in others:
             if other.dependents is None:
                 other.dependents = []  # final or not: it has a dependent, so it is no terminal task
