@@ -25,7 +25,7 @@ Outcome = Literal[
 
 _OUTCOMES: Mapping[str, Outcome] = {
     "Success": "succeeded",
-    "Cached": "succeeded",
+    "Cached": "failed",  # an attempt was made and could not compute: a stale entry stood in
     "Skipped": "skipped",
     "TimedOut": "timed out",
     "Cancelled": "cancelled",
@@ -185,6 +185,7 @@ class TaskHistory:
         waits: its waits in order.
         attempt_count: all tries, refused ones included.
         call_count: tries whose body ran.
+        cache: what the cache said to it, in a sentence: why no entry was used, or why none was kept.
     """
 
     number: int
@@ -198,6 +199,7 @@ class TaskHistory:
     waits: tuple[Wait, ...]
     attempt_count: int
     call_count: int
+    cache: str = ""
 
 
 @dataclass(frozen=True, slots=True)
