@@ -118,6 +118,18 @@ def test_a_run_without_an_end_and_without_a_now_ends_with_its_newest_event():
     assert history.notices[0].text == "a thread was given up; 2 are abandoned now"
 
 
+def test_what_the_cache_said_is_told_of_the_task():
+    story = Story()
+    one, other = story.call(0.0, "get"), story.call(0.0, "get")
+    story.say(0.1, "cache_missed", one, reason="no entry", text="There is no cache entry yet.")
+    story.say(0.1, "cache_missed", other, reason="no entry", text="There is no cache entry yet.")
+    story.say(0.2, "cache_not_kept", other, text="an object can't be written as data")
+    assert [task.cache for task in of(story).tasks] == [
+        "There is no cache entry yet.",
+        "The result was not kept: an object can't be written as data.",
+    ]
+
+
 def test_a_now_before_the_newest_event_is_the_newest_event():
     story = Story()
     story.call(4.0, "parse")

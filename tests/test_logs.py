@@ -126,12 +126,16 @@ def test_other_events_have_their_lines():
     story.retry(0.2, number, 1, 0.0)
     story.say(0.3, "handler_failed", number, error="state handler 'alert' raised KeyError: 'x'")
     story.say(0.4, "thread_abandoned", number, threads=3)
+    story.say(0.4, "cache_missed", number, reason="no entry", text="There is no cache entry yet.")
+    story.say(0.4, "cache_not_kept", number, text="a Client can't be written as data")
     story.say(0.5, "edge_added", number, upstream=1)
     assert texts(story)[1:] == [
         "Task 'parse': Paused: until resumed",
         "Task 'parse': Retrying at once: Waiting for the next attempt.",
         "Task 'parse': State handler 'alert' raised KeyError: 'x'",
         "Task 'parse': A thread was given up, its body does not end; abandoned now: 3",
+        "Task 'parse': There is no cache entry yet.",
+        "Task 'parse': The result was not kept: a Client can't be written as data",
     ]
 
 

@@ -37,7 +37,7 @@ class _Task:
     """A task run while it is being folded; `open` is the start of the attempt in flight, or None."""
 
     __slots__ = (
-        "attempt_count", "attempts", "call_count", "called", "changed", "element_of", "faults", "index",
+        "attempt_count", "attempts", "cache", "call_count", "called", "changed", "element_of", "faults", "index",
         "key", "map", "name", "number", "open", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
@@ -59,6 +59,7 @@ class _Task:
         self.map: MapFold | None = None
         self.element_of = 0
         self.index: int | None = None
+        self.cache = ""
 
     def move(self, offset: float, attempt: int, state: Standing) -> None:
         """Take a change of state."""
@@ -152,6 +153,7 @@ class _Task:
             elements=elements,
             element_of=self.element_of,
             index=self.index,
+            cache=self.cache,
         )
 
 
@@ -275,6 +277,12 @@ class History:
         text = f"a thread was given up; {detail.get('threads', 'some')} are abandoned now"
         self._bounded(self._notices).append(Notice(offset, task, text))
 
+    def _missed(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
+        self._task(task, offset).cache = str(detail.get("text", ""))
+
+    def _not_kept(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
+        self._task(task, offset).cache = f"The result was not kept: {detail.get('text', '')}."
+
     def _began(self, _offset: float, _task: int, _attempt: int, detail: Any) -> None:
         self._scheduled = detail.get("scheduled")
 
@@ -297,6 +305,8 @@ _TAKERS = {
     "breaker_changed": History._breaker,
     "handler_failed": History._handler,
     "thread_abandoned": History._thread,
+    "cache_missed": History._missed,
+    "cache_not_kept": History._not_kept,
     "run_ended": History._over,
 }
 

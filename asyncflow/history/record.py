@@ -26,7 +26,7 @@ Outcome = Literal[
 
 _OUTCOMES: Mapping[str, Outcome] = {
     "Success": "succeeded",
-    "Cached": "succeeded",
+    "Cached": "failed",  # an attempt was made and could not compute: a stale entry stood in
     "Skipped": "skipped",
     "TimedOut": "timed out",
     "Cancelled": "cancelled",
@@ -189,6 +189,7 @@ class TaskHistory:
         elements: how the elements of a mapped task stand; its tries and calls are theirs.
         element_of: the number of the mapped task that it is an element of, or 0.
         index: its place among the elements, or None.
+        cache: what the cache said to it, in a sentence: why no entry was used, or why none was kept.
     """
 
     number: int
@@ -205,6 +206,7 @@ class TaskHistory:
     elements: Elements | None = None
     element_of: int = 0
     index: int | None = None
+    cache: str = ""
 
     @property
     def repeats(self) -> int:

@@ -248,6 +248,15 @@ def _thread(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> No
     _say(run, _WARNING, task, attempt, text)
 
 
+def _missed(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
+    level = _WARNING if detail.get("reason") in ("no key", "unreadable") else _INFO
+    _say(run, level, task, attempt, str(detail.get("text")), reason=detail.get("reason"))
+
+
+def _not_kept(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
+    _say(run, _WARNING, task, attempt, f"The result was not kept: {detail.get('text')}")
+
+
 def _over(run: _Run, _task: int, _attempt: int, _detail: Any) -> None:
     _desk.runs.pop(run.header.id, None)
 
@@ -260,5 +269,7 @@ _TELLERS: Mapping[str, Callable[[_Run, int, int, Any], None]] = {
     "breaker_changed": _breaker,
     "handler_failed": _handler,
     "thread_abandoned": _thread,
+    "cache_missed": _missed,
+    "cache_not_kept": _not_kept,
     "run_ended": _over,
 }

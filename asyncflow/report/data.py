@@ -14,10 +14,11 @@
     calls        tries whose body ran
     waited_s     seconds between attempts, all tasks added up
     tasks        a list in the order of calls: {number, name, key, upstream [numbers], state, how, message,
-                 error?, attempts, calls, called_s, changed_s, tries [...], waits [...]}; of a mapped task
+                 error?, attempts, calls, cache, called_s, changed_s, tries [...], waits [...]}; of a mapped task
                  also map {states {name: count}, retried, expected, elements [like tasks, with index]},
                  where elements has those that are known one by one
     tries        {number, started_s, ended_s, outcome, called, retried, why, detail, error?, faults [...]}
+    cache        what the cache said to the task, in a sentence; empty when nothing
     waits        {started_s, ended_s, state, reason, is_over}
     faults       {at, do, offset_s, task, attempt}, every one of the run
     breakers     {breaker, old, new, offset_s}
@@ -94,6 +95,7 @@ def _task(task: TaskHistory) -> dict[str, Any]:
         **_state(task.state),
         "attempts": task.attempt_count,
         "calls": task.call_count,
+        "cache": task.cache,
         "called_s": task.called,
         "changed_s": task.changed,
         "tries": [_attempt(attempt) for attempt in task.attempts],

@@ -126,7 +126,8 @@ def _stories(history: RunHistory, look: Look) -> list[Line]:
 def _has_story(task: TaskHistory) -> bool:
     plain = task.state.name in ("Success", "Pending", "Running") and task.state.how in ("", "at once")
     tries = 0 if task.elements is not None else task.attempt_count
-    return not plain or tries > 1 or any(attempt.faults for attempt in task.attempts)
+    struck = any(attempt.faults for attempt in task.attempts)
+    return not plain or bool(task.cache) or tries > 1 or struck
 
 
 def _story(task: TaskHistory, look: Look) -> list[Line]:
@@ -143,6 +144,8 @@ def _story(task: TaskHistory, look: Look) -> list[Line]:
             Piece(f"  {tries}", "dim"),
         ]
     ]
+    if task.cache:
+        lines += _paragraph(task.cache, 2, look)
     last = task.attempts[-1].error if task.attempts else None
     error = task.state.error
     if _ends_with_message(task) and (error is None or error != last):
@@ -155,8 +158,8 @@ def _story(task: TaskHistory, look: Look) -> list[Line]:
 
 
 def _ends_with_message(task: TaskHistory) -> bool:
-    """Whether a task's state has a message that says why."""
-    return task.state.is_failed or task.state.name == "Skipped"
+    """Whether a task's state has a message that says why, or until when its result is kept."""
+    return task.state.is_failed or task.state.name in ("Skipped", "Cached") or "expires" in task.state.detail
 
 
 def _without_type(message: str, error: ErrorText | None) -> str:

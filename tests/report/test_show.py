@@ -172,6 +172,19 @@ def test_the_json_form_tells_the_run_its_tasks_and_their_tries():
     assert (stored["tries"], stored["upstream"]) == ([], [3, 1])
 
 
+def test_a_hit_a_miss_and_a_kept_result_are_told_in_sentences():
+    story = Story()
+    one, other = story.call(0.0, "first"), story.call(0.0, "second")
+    story.end(0.1, one, 0, states.Cached("Computed 5 min ago by run quiet-heron."))
+    story.say(0.1, "cache_missed", other, reason="expired", text="The cache entry expired 2 h ago.")
+    story.start(0.1, other)
+    story.end(0.2, other, 1, states.Success("Kept until noon.", 1, {"expires": 1.0}))
+    text = "\n".join(shown(story))
+    said = "The cache entry expired 2 h ago."
+    assert all(told in text for told in ("Computed 5 min ago by run quiet-heron.", said, "Kept until noon."))
+    assert run_to_json(fold(story.header, story.events))["tasks"][1]["cache"] == said
+
+
 def test_the_json_form_has_breakers_and_notices():
     story = flaky_network()
     story.say(7.0, "thread_abandoned", 1, threads=1)
