@@ -8,6 +8,7 @@ from asyncflow.errors import AsyncflowError, TaskFailed
 from asyncflow.flow import Flow, flow
 from asyncflow.guard.policy import Policy
 from asyncflow.handles import Handle, current
+from asyncflow.mapping import flatten, unmapped
 from asyncflow.policy.backoff import constant, exponential, linear
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
@@ -27,11 +28,13 @@ __all__ = [
     "constant",
     "current",
     "exponential",
+    "flatten",
     "flow",
     "linear",
     "signals",
     "states",
     "task",
     "triggers",
+    "unmapped",
 ]
 __version__ = "0.1.0"

@@ -17,6 +17,7 @@ Kind = Literal[
     "run_started",
     "task_called",
     "edge_added",
+    "elements_counted",
     "state_changed",
     "fault_injected",
     "breaker_changed",
@@ -28,8 +29,12 @@ Kind = Literal[
 
 run_started       detail: flow, name, parent, scenario, seed, parameters (as text), scheduled (UTC epoch
                   seconds of the fire that it was made for, None when it was not made by a schedule)
-task_called       detail: name, key, upstream (numbers of task runs)
+task_called       detail: name, key, upstream (numbers of task runs); of a mapped task also map (elements, or
+                  null while nobody knows; max_running); of an element of one also element_of (its number),
+                  index
 edge_added        detail: upstream (the number of a task run), for an edge set after the call
+elements_counted  detail: states (name: count), retried, attempts, calls: all elements of a mapped task so far
+                  that have no events of their own
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
 fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new

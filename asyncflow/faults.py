@@ -24,6 +24,7 @@ class TaskFault:
         do: what happens.
         attempts: the numbers of the attempts that it strikes, from 1; None for every attempt.
         call: the call of that name that it strikes, from 1; None for every call.
+        index: the element of a mapped task that it strikes, from 0; None for every one.
         when: before the body, which then does not run unless `do` is a delay; or after it has returned.
         delay: seconds to wait (`delay`), or before the next attempt (the signal RETRY).
         error: the class that `raise` raises.
@@ -40,6 +41,7 @@ class TaskFault:
     do: Do
     attempts: tuple[int, ...] | None = None
     call: int | None = None
+    index: int | None = None
     when: Literal["before", "after"] = "before"
     delay: float | None = None
     error: type[BaseException] | None = None
@@ -50,9 +52,13 @@ class TaskFault:
     probability: float = 1.0
     optional: bool = False
 
-    def matches(self, call: int, attempt: int) -> bool:
-        """Return whether the fault is meant for this attempt of its task."""
-        return self.call in (None, call) and (self.attempts is None or attempt in self.attempts)
+    def matches(self, call: int, attempt: int, index: int | None = None) -> bool:
+        """Return whether the fault is meant for this attempt of its task, or of an element of it."""
+        return (
+            self.call in (None, call)
+            and (self.attempts is None or attempt in self.attempts)
+            and self.index in (None, index)
+        )
 
     def exception(self) -> BaseException:
         """Return a fresh instance of what `raise` or `signal` raises.
@@ -76,6 +82,8 @@ class TaskFault:
         where: dict[str, Any] = {"task": self.task}
         if self.call is not None:
             where["call"] = self.call
+        if self.index is not None:
+            where["index"] = self.index
         if self.attempts is not None:
             where["attempt"] = self.attempts[0] if len(self.attempts) == 1 else list(self.attempts)
         return {**where, "when": self.when}
@@ -100,18 +108,21 @@ class FaultPlan:
         """How often each fault struck, by its id."""
         return MappingProxyType(self._fired)
 
-    def strike(self, task: str, call: int, attempt: int) -> tuple[TaskFault, ...]:
+    def strike(
+        self, task: str, call: int, attempt: int, *, index: int | None = None
+    ) -> tuple[TaskFault, ...]:
         """Return the faults that strike this attempt, in order, and remember that they did.
 
         Args:
             task: the task's name.
             call: which call of that name in the flow run, from 1.
             attempt: the attempt's number, from 1.
+            index: which element of a mapped task, from 0; None for a task that is not mapped.
         """
         known = self._by_task.get(task)
         if known is None:
             return ()
-        struck = tuple(fault for fault in known if fault.matches(call, attempt) and _drawn(fault))
+        struck = tuple(fault for fault in known if fault.matches(call, attempt, index) and _drawn(fault))
         for fault in struck:
             self._fired[fault.id] += 1
         return struck

@@ -16,6 +16,7 @@ from asyncflow.errors import HandleMisuse, NotInFlow
 
 if TYPE_CHECKING:
     from asyncflow.flow import Flow
+    from asyncflow.mapping import MapPlan
     from asyncflow.task import Task
 
 T = TypeVar("T")
@@ -27,6 +28,11 @@ class Scope(Protocol):
 
     def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]:
         """Take note of a call of a task and return its handle."""
+
+    def map(
+        self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], plan: MapPlan
+    ) -> Handle[Any]:
+        """Take note of a task that is mapped over its arguments and return the handle of all of it."""
 
     def call_flow(self, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]:
         """Take note of a call of a child flow and return its handle."""
@@ -148,8 +154,12 @@ class Item(Handle[Any]):
         """Order the call that this element comes from."""
         self.base.set_upstream(*others)
 
+    def pick(self, value: Any) -> Any:
+        """Return the element of the base's value."""
+        return value[self.key]
+
     def __await__(self) -> Generator[Any, None, Any]:
-        return (yield from self.base.__await__())[self.key]
+        return self.pick((yield from self.base.__await__()))
 
 
 def source_of(handle: Handle[Any]) -> Handle[Any]:
@@ -206,7 +216,7 @@ def substitute(value: Any, value_of: Callable[[Handle[Any]], Any]) -> Any:
     Dataclasses are copied without running `__init__` or `__post_init__` again.
     """
     if isinstance(value, Handle):
-        return substitute(value.base, value_of)[value.key] if isinstance(value, Item) else value_of(value)
+        return value.pick(substitute(value.base, value_of)) if isinstance(value, Item) else value_of(value)
     found: list[Handle[Any]] = []
     find_handles(value, found)
     return _rebuild(value, value_of) if found else value

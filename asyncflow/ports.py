@@ -108,13 +108,14 @@ class AttemptObserver(Protocol):
 class FaultSource(Protocol):
     """Where the engine asks whether a fault strikes; a scenario's plan is one."""
 
-    def strike(self, task: str, call: int, attempt: int) -> Sequence[Any]:
+    def strike(self, task: str, call: int, attempt: int, *, index: int | None = None) -> Sequence[Any]:
         """Return the faults that strike this attempt, in order.
 
         Args:
             task: the task's name.
             call: which call of that name in the flow run, from 1.
             attempt: the attempt's number, from 1.
+            index: which element of a mapped task, from 0; None for a task that is not mapped.
         """
 
     def missed(self, fault: Any) -> None:

@@ -10,12 +10,13 @@ import inspect
 import io
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from asyncflow.binding import argument_names
 from asyncflow.errors import InvalidFlow, UsageError
 from asyncflow.graph import Edge, Graph, Node
 from asyncflow.handles import Handle, find_handles, scope, source_of, substitute
+from asyncflow.mapping import MapPlan, is_iterator
 from asyncflow.parameters import Spec
 from asyncflow.signals import Signal
 from asyncflow.task import Task
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class Call(Handle[Any]):
-    """One recorded call of a task or child flow."""
+    """One recorded call of a task or child flow; `plan` says how a mapped task goes about its elements."""
 
-    __slots__ = ("args", "kwargs", "number", "recording", "target", "upstream")
+    __slots__ = ("args", "kwargs", "number", "plan", "recording", "target", "upstream")
 
     def __init__(
         self,
@@ -35,11 +36,13 @@ class Call(Handle[Any]):
         target: Task[..., Any] | Flow[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        plan: MapPlan | None = None,
     ) -> None:
         self.recording = recording
         self.target = target
         self.args = args
         self.kwargs = kwargs
+        self.plan = plan
         self.number = len(recording.calls) + 1
         self.upstream: list[Call] = []
 
@@ -51,7 +54,14 @@ class Call(Handle[Any]):
     @property
     def nout(self) -> int | None:
         """How many values the task declares."""
-        return self.target.nout if isinstance(self.target, Task) else None
+        return self.target.nout if isinstance(self.target, Task) and self.plan is None else None
+
+    def again(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Handle[Any]:
+        """Make the call again, in the scope of a run."""
+        if self.plan is None or not isinstance(self.target, Task):
+            return cast("Handle[Any]", self.target(*args, **kwargs))
+        plan = self.plan
+        return self.target.map(*args, max_running=plan.max_running, tolerate=plan.tolerate, **kwargs)
 
     def set_upstream(self, *others: Handle[Any]) -> None:
         """Start only after `others` are final; no data is passed."""
@@ -122,14 +132,27 @@ class Recording:
         """Note down a call of a task."""
         return self._add(task, args, kwargs)
 
+    def map(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], plan: MapPlan) -> Call:
+        """Note down a task that is mapped."""
+        if not self.is_sketch and any(map(is_iterator, (*args, *kwargs.values()))):
+            raise UsageError(
+                f"{task.name}.map() was given an iterator in flow {self.name!r}, which can be run more than "
+                "once, as an iterator can't; pass a list, or let a task make what is mapped over"
+            )
+        return self._add(task, args, kwargs, plan)
+
     def call_flow(self, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Note down a call of a child flow."""
         return self._add(flow, args, kwargs)
 
     def _add(
-        self, target: Task[..., Any] | Flow[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        target: Task[..., Any] | Flow[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        plan: MapPlan | None = None,
     ) -> Call:
-        call = Call(self, target, args, kwargs)
+        call = Call(self, target, args, kwargs, plan)
         for handle in self._sources((args, kwargs)):
             if isinstance(handle, Parameter):
                 self.add_parameter(handle)
@@ -173,7 +196,7 @@ class Recording:
         for call in self.calls:
             args = [substitute(value, value_of) for value in call.args]
             kwargs = {name: substitute(value, value_of) for name, value in call.kwargs.items()}
-            handles.append(call.target(*args, **kwargs))
+            handles.append(call.again(args, kwargs))
         for call in self.calls:
             handles[call.number - 1].set_upstream(*(handles[other.number - 1] for other in call.upstream))
         if self.references is not None:
@@ -181,7 +204,14 @@ class Recording:
 
     def graph(self) -> Graph:
         """Return the recorded calls as a graph."""
-        nodes = [Node(str(c.number), c.name, is_flow=not isinstance(c.target, Task)) for c in self.calls]
+        nodes = [
+            Node(
+                str(c.number),
+                c.name if c.plan is None else f"{c.name} <map>",
+                is_flow=not isinstance(c.target, Task),
+            )
+            for c in self.calls
+        ]
         edges: dict[Edge, None] = {}
         for call in self.calls:
             data, order = self._edges_into(call)

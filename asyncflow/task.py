@@ -13,6 +13,7 @@ from asyncflow.binding import compile_check
 from asyncflow.errors import AsyncflowError, InvalidTask, NotInFlow, did_you_mean
 from asyncflow.guard.policy import Policy
 from asyncflow.handles import Handle, scope
+from asyncflow.mapping import WINDOW, MapPlan, check_inputs
 from asyncflow.policy.backoff import constant
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
@@ -93,12 +94,47 @@ class Task(Generic[P, R]):
         """
         found = scope.get()
         if found is None:
-            raise NotInFlow(
-                f"task {self.name!r} was called outside a flow; call it inside a flow's body, "
-                f"or call the plain function with {self.name}.fn(...)"
-            )
+            raise self._outside()
         self.check(*args, **kwargs)  # type: ignore[attr-defined]  # set in __post_init__
         return found.call(self, args, kwargs)
+
+    def map(
+        self, *args: Any, max_running: int = WINDOW, tolerate: float = 0, **kwargs: Any
+    ) -> Handle[list[R]]:
+        """Run the task for each element of its arguments, and return one handle for all of it.
+
+        An argument is a list or another iterable, an iterator or an async iterator, which is consumed as the
+        window moves, or a handle; the handle of another map is followed element by element, without waiting
+        for its end. `unmapped(value)` gives every element the same value.
+
+        Awaiting the handle gives the values of the elements that succeeded, in order; `.children` tells of
+        all of them.
+
+        Args:
+            *args: what the positional parameters are mapped over.
+            max_running: how many elements are in flight at once, those that wait for a retry included.
+            tolerate: how many elements may fail before the whole counts as failed: a count, or a share such
+                as 0.05.
+            **kwargs: what the named parameters are mapped over.
+
+        Raises:
+            NotInFlow: outside flows and inside the bodies of tasks.
+            TypeError: when names or number of the arguments are wrong.
+            UsageError: when an argument can't be mapped over, when lengths differ, or for an option that is
+                out of range.
+        """
+        found = scope.get()
+        if found is None:
+            raise self._outside()
+        self.check(*args, **kwargs)  # type: ignore[attr-defined]  # set in __post_init__
+        check_inputs(self.name, args, kwargs)
+        return found.map(self, args, kwargs, MapPlan(max_running, tolerate))
+
+    def _outside(self) -> NotInFlow:
+        return NotInFlow(
+            f"task {self.name!r} was called outside a flow; call it inside a flow's body, "
+            f"or call the plain function with {self.name}.fn(...)"
+        )
 
     def after(self, *upstream: Handle[Any]) -> Callable[P, Handle[R]]:
         """Return the task so that its next call starts only after `upstream` are final."""

@@ -19,11 +19,13 @@ from asyncflow import (
     Task,
     current,
     exponential,
+    flatten,
     flow,
     signals,
     states,
     task,
     triggers,
+    unmapped,
 )
 from asyncflow.ports import Run
 from asyncflow.schedules import CronSchedule, Fire, IntervalSchedule, filters
@@ -168,3 +170,11 @@ def declarations() -> None:
     coroutine: Coroutine[Any, Any, str] = guarded(3)
     coroutine.close()
     coroutine = guarded("3")  # type: ignore[arg-type]
+
+
+@flow
+async def maps() -> None:
+    pages = extract_carefully.map([1, 2], page=unmapped("a"))
+    assert_type(pages, Handle[list[list[dict[str, str]]]])
+    assert_type(await parse.map(pages, max_running=10, tolerate=0.05), list[list[Row]])
+    assert_type(flatten(pages), Handle[list[dict[str, str]]])

@@ -20,7 +20,7 @@ def body_of(task_run: TaskRun) -> Body:
     """Return the coroutine function that one attempt of a task run awaits."""
     task = task_run.task
     body: Body = task.fn if task.is_async else in_thread(task_run)
-    if task_run.run.faults is not None:
+    if task_run.run.faults is not None and task_run.takes_faults:
         body = faulted(task_run, body)
     if task.validate:
         body = validated(task.fn, body)  # outside the faults: a wrong result has to be found out

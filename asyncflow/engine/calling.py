@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from threading import get_ident
 from typing import Any, NoReturn
 
 from asyncflow import ambient
 from asyncflow.engine import collector
 from asyncflow.engine.face import RunFace
+from asyncflow.engine.mapped import MappedRun, known_length
 from asyncflow.engine.options import RunOptions
 from asyncflow.engine.record import Record
 from asyncflow.engine.task_run import TaskRun
@@ -19,6 +21,7 @@ from asyncflow.engine.task_runs import TaskRuns
 from asyncflow.errors import InvalidFlow, UsageError
 from asyncflow.flow import Flow
 from asyncflow.handles import PLAIN, Handle, find_handles, source_of
+from asyncflow.mapping import MapPlan
 from asyncflow.ports import Store
 from asyncflow.states import Pending, State
 from asyncflow.task import Task
@@ -31,6 +34,8 @@ class Calling(RunFace):
         emit: appends an event to the record.
         wall: the world's wall clock.
         chance: the random stream from which backoff is drawn.
+        elements: how many elements its maps had.
+        element_attempts: how many attempts these made.
         faults: who is asked whether a fault strikes, or None.
     """
 
@@ -45,12 +50,15 @@ class Calling(RunFace):
         "_idle",
         "_keys",
         "_loop",
+        "_numbers",
         "_open",
         "_ready",
         "_takes_calls",
         "_thread",
         "chance",
         "create_future",
+        "element_attempts",
+        "elements",
         "emit",
         "faults",
         "options",
@@ -76,6 +84,7 @@ class Calling(RunFace):
         self.emit = self.record.emit
         self.state: State = Pending()
         self._called: list[TaskRun] = []
+        self._numbers = self.elements = self.element_attempts = 0
         self.tasks = TaskRuns(self._called)
         self.cancel_reason = ""
         self._loop = asyncio.get_running_loop()
@@ -97,7 +106,13 @@ class Calling(RunFace):
 
     # ------------------------------------------------------------------ as the scope of calls
 
-    def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
+    def call(
+        self,
+        task: Task[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        kind: Callable[..., TaskRun] = TaskRun,
+    ) -> TaskRun:
         """Make a task run of a call; it starts at the earliest on the next turn of the loop."""
         if not self._takes_calls:
             raise UsageError(
@@ -119,8 +134,8 @@ class Calling(RunFace):
         counts = self._foreign_counts if foreign else self._counts
         name = task.name
         counts[name] = count = counts.get(name, 0) + 1
-        number = len(self._called) + 1
-        task_run = TaskRun(self, task, args, kwargs, fed_by, number, -count if foreign else count)
+        self._numbers = number = self._numbers + 1
+        task_run = kind(self, task, args, kwargs, fed_by, number, -count if foreign else count)
         self._called.append(task_run)
         self._open += 1
         if number == collector.LARGE:
@@ -129,6 +144,20 @@ class Calling(RunFace):
         if not task_run.waiting:
             task_run.start()
         return task_run
+
+    def map(
+        self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], plan: MapPlan
+    ) -> TaskRun:
+        """Make a task run that runs the task once per element of its arguments."""
+        length = known_length(task.name, args, kwargs)
+        return self.call(task, args, kwargs, partial(MappedRun, plan=plan, length=length))
+
+    def next_number(self) -> int:
+        """Return a number for what is not a call but has events of its own: an element of a map."""
+        self._numbers = number = self._numbers + 1
+        if number == collector.LARGE:
+            self._calm = collector.enter()
+        return number
 
     def _claim(self, name: str, key: str) -> None:
         """Take a key for a call: two calls with one would share an idempotency key."""
@@ -194,21 +223,32 @@ class Calling(RunFace):
         finally:
             self._draining = False
 
+    def released(self, task_run: TaskRun) -> None:
+        """Let one task run count one thing less to wait for."""
+        self._proceed((task_run,))
+
     def settled(self, task_run: TaskRun) -> None:
         """Hear that a task run is final."""
         self._open -= 1
-        if self.flow.fail_fast and not self.cancel_reason and task_run.state.is_failed():
-            self._fail_fast(task_run)
+        if task_run.state.is_failed():
+            self.fail_fast(task_run)
         if task_run.dependents:
             self._proceed(task_run.dependents)
         if not self._open and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    def _fail_fast(self, task_run: TaskRun) -> None:
+    def fail_fast(self, task_run: TaskRun) -> None:
+        """Cancel everything because of a task run that has failed or will, if the flow fails fast."""
+        if not self.flow.fail_fast or self.cancel_reason:
+            return
         self._failed_fast = task_run
         self.cancel_reason = f"Task {task_run.name!r} failed and the flow fails fast."
         if self._main is not None:
             self._main.cancel()
+
+    def fails_fast_for(self, task_run: TaskRun) -> bool:
+        """Whether everything is being cancelled because of this task run."""
+        return self._failed_fast is task_run
 
     def leave(self, error: SystemExit) -> None:
         """End the run because a body called `sys.exit`; whoever waits for the run gets the SystemExit."""

@@ -27,7 +27,9 @@ def faulted(task_run: TaskRun, body: Callable[..., Any]) -> Callable[..., Any]:
     assert source is not None
 
     async def attempt(*args: Any, **kwargs: Any) -> Any:
-        struck = source.strike(task_run.task.name, abs(task_run.place), task_run.attempt)
+        struck = source.strike(
+            task_run.task.name, abs(task_run.place), task_run.attempt, index=task_run.index
+        )
         ahead: deque[TaskFault] = deque(sorted(struck, key=lambda fault: fault.when == "after"))
         try:
             while ahead and ahead[0].when == "before":

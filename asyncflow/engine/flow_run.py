@@ -198,6 +198,7 @@ class FlowRun(Calling):
         check_move(self.state, final)
         self.emit("state_changed", 0, 0, final)
         try:
-            await self.record.end(len(self._called), sum(task_run.attempt for task_run in self._called))
+            attempts = sum(task_run.attempt for task_run in self._called) + self.element_attempts
+            await self.record.end(len(self._called) + self.elements, attempts)
         finally:
             self.state = final

@@ -82,7 +82,10 @@ class TaskRun(Wired):
                     break
             else:
                 return None
-        states = [other.state for other in upstream]
+        return self._refused_by([other.state for other in upstream])
+
+    def _refused_by(self, states: list[State]) -> State | None:
+        """Return the state that a skip among those upstream or the trigger asks for, or None to run."""
         if self.task.skip_on_upstream_skip and any(type(state) is Skipped for state in states):
             return Skipped("Something upstream was skipped; skip_on_upstream_skip=False would run the task.")
         try:

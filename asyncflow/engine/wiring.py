@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
 from asyncflow.handles import Handle, scope
+from asyncflow.mapping import MapPlan
 from asyncflow.signals import Signal
 from asyncflow.states import Pending, State, Success
 from asyncflow.task import Task
@@ -63,6 +64,13 @@ class Wired(Stated, Handle[Any]):
         "task",
         "waiting",
     )
+
+    followers: Sequence[Self] = ()
+    """The maps that follow this one element by element."""
+    index: int | None = None
+    """Which element of a map it is."""
+    takes_faults = True
+    """Whether planned faults strike its attempts."""
 
     def __init__(
         self,
@@ -125,6 +133,11 @@ class Wired(Stated, Handle[Any]):
         return self.fed_by + self.ordered_after if self.ordered_after else self.fed_by
 
     @property
+    def declared(self) -> Task[..., Any]:
+        """The task as it was called."""
+        return self.task
+
+    @property
     def nout(self) -> int | None:
         """How many values the task declares."""
         return self.task.nout
@@ -167,7 +180,7 @@ class Wired(Stated, Handle[Any]):
         seen = {self.number}
         ahead = [self]
         for task_run in ahead:
-            for dependent in task_run.dependents or ():
+            for dependent in (*(task_run.dependents or ()), *task_run.followers):
                 if dependent is other:
                     return True
                 if dependent.number not in seen:
@@ -222,14 +235,7 @@ class Wired(Stated, Handle[Any]):
 
     def error(self) -> BaseException | None:
         """Return what awaiting this handle raises; None unless the task run has failed."""
-        state = self.state
-        if not state.is_failed():
-            return None
-        result = state.result
-        if isinstance(result, BaseException) and not isinstance(result, Signal):
-            return result
-        signal = result if isinstance(result, Signal) else None
-        return TaskFailed(f"task {self.name!r} ended {state.name}: {state.message}", state, signal)
+        return error_after(self.name, self.state)
 
     def __repr__(self) -> str:
         return f"<task run {self.key} {self.state.name}>"
@@ -243,6 +249,12 @@ class Wired(Stated, Handle[Any]):
             f"task {task.name!r} was called inside the body of task {self.name!r}; "
             f"call the plain function with {task.name}.fn(...), or call the task in the flow's body"
         )
+
+    def map(
+        self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], _plan: MapPlan
+    ) -> NoReturn:
+        """Refuse, as for a call."""
+        self.call(task, args, kwargs)
 
     def call_flow(self, flow: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
         """Refuse: only a flow's body calls child flows."""
@@ -271,6 +283,17 @@ class Wired(Stated, Handle[Any]):
     def to_json(self) -> dict[str, Any]:
         """Return the detail of the event `task_called`."""
         return {"name": self.name, "key": self.key, "upstream": [other.number for other in self.fed_by]}
+
+
+def error_after(name: str, state: State) -> BaseException | None:
+    """Return what made the task run of that name fail; None for a state that is no failure."""
+    if not state.is_failed():
+        return None
+    result = state.result
+    if isinstance(result, BaseException) and not isinstance(result, Signal):
+        return result
+    signal = result if isinstance(result, Signal) else None
+    return TaskFailed(f"task {name!r} ended {state.name}: {state.message}", state, signal)
 
 
 def value_downstream(handle: Handle[Any]) -> Any:

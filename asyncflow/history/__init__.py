@@ -1,5 +1,6 @@
 """What a run's events add up to; every view is made from it."""
 
+from asyncflow.history.elements import Elements
 from asyncflow.history.folding import History, fold
 from asyncflow.history.record import (
     Attempt,
@@ -17,6 +18,7 @@ from asyncflow.history.why import explain
 __all__ = [
     "Attempt",
     "BreakerChange",
+    "Elements",
     "ErrorText",
     "Fault",
     "History",

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from asyncflow.events import RunHeader, plain_detail
+from asyncflow.history.elements import MapFold
 from asyncflow.history.record import (
     PENDING,
     WAITING,
@@ -29,12 +30,16 @@ from asyncflow.history.record import (
 )
 
 
+KEPT_ELEMENTS = 10
+"""A fold that keeps little keeps so many final elements of a map, and counts the others."""
+
+
 class _Task:
     """A task run while it is being folded; `open` is the start of the attempt in flight, or None."""
 
     __slots__ = (
-        "attempt_count", "attempts", "call_count", "called", "changed", "faults",
-        "key", "name", "number", "open", "state", "upstream", "wait", "waits",
+        "attempt_count", "attempts", "call_count", "called", "changed", "element_of", "faults", "index",
+        "key", "map", "name", "number", "open", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:
@@ -52,9 +57,16 @@ class _Task:
         self.call_count = 0
         self.open: tuple[int, float] | None = None
         self.wait: Wait | None = None
+        self.map: MapFold | None = None
+        self.element_of = 0
+        self.index: int | None = None
 
     def move(self, offset: float, attempt: int, state: Standing) -> None:
         """Take a change of state."""
+        if self.map is not None and state.name == "Running":
+            self.map.started = offset
+            self.state, self.changed = state, offset
+            return
         if self.wait is not None:
             self.waits.append(replace(self.wait, ended=max(offset, self.wait.started), is_over=True))
             self.wait = None
@@ -62,7 +74,7 @@ class _Task:
             number, started = self.open
             self.open = None
             self._close(number, started, offset, state)
-        else:
+        elif self.map is None:
             self._unstarted(attempt, offset, state)
         if state.name == "Running":
             self.open = (attempt, offset)
@@ -115,8 +127,8 @@ class _Task:
         """Drop all but the newest attempts, waits and faults; the counts stay."""
         del self.attempts[:-keep], self.waits[:-keep], self.faults[:-keep]
 
-    def view(self, now: float) -> TaskHistory:
-        """Return what is known at the instant `now`."""
+    def view(self, now: float, told: Iterable[_Task] = ()) -> TaskHistory:
+        """Return what is known at the instant `now`; `told` are the elements of a map."""
         attempts, waits, count = tuple(self.attempts), tuple(self.waits), self.attempt_count
         if self.open is not None:
             number, started = self.open
@@ -125,6 +137,7 @@ class _Task:
         if self.wait is not None:
             waits += (replace(self.wait, ended=max(now, self.wait.started)),)
         in_flight = self.open is not None
+        elements = None if self.map is None else self.map.view(self.state, told)
         return TaskHistory(
             number=self.number,
             name=self.name,
@@ -135,8 +148,11 @@ class _Task:
             changed=self.changed,
             attempts=attempts,
             waits=waits,
-            attempt_count=count + in_flight,
-            call_count=self.call_count + in_flight,
+            attempt_count=count + in_flight if elements is None else elements.attempts,
+            call_count=self.call_count + in_flight if elements is None else elements.calls,
+            elements=elements,
+            element_of=self.element_of,
+            index=self.index,
         )
 
 
@@ -179,16 +195,25 @@ class History:
         end = self._ended
         if end is None:
             end = self._last if now is None else max(now, self._last)
+        told: dict[int, list[_Task]] = {}
+        for task in self._tasks.values():
+            if task.element_of:
+                told.setdefault(task.element_of, []).append(task)
         return RunHistory(
             header=self.header,
             state=self._flow.state,
-            tasks=tuple(task.view(end) for task in self._tasks.values()),
+            tasks=tuple(
+                task.view(end, told.get(task.number, ()))
+                for task in self._tasks.values()
+                if not task.element_of
+            ),
             faults=tuple(self._faults),
             breakers=tuple(self._breakers),
             notices=tuple(self._notices),
             ended=end,
             is_over=self._ended is not None,
             scheduled=self._scheduled,
+            elements=tuple(task.view(end) for found in told.values() for task in found),
         )
 
     def _task(self, number: int, offset: float) -> _Task:
@@ -203,7 +228,16 @@ class History:
     def _called(self, offset: float, task: int, _attempt: int, call: Any) -> None:
         detail = plain_detail(call)
         name, key = str(detail.get("name", f"task {task}")), str(detail.get("key", ""))
-        self._tasks[task] = _Task(task, offset, name, key, detail.get("upstream") or ())
+        made = self._tasks[task] = _Task(task, offset, name, key, detail.get("upstream") or ())
+        if "map" in detail:
+            made.map = MapFold(detail["map"])
+        elif "element_of" in detail:
+            made.element_of, made.index = detail["element_of"], detail.get("index")
+
+    def _counted(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
+        found = self._task(task, offset).map
+        if found is not None:
+            found.count(detail)
 
     def _edge(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
         upstream = self._task(task, offset).upstream
@@ -215,6 +249,15 @@ class History:
         found.move(offset, attempt, standing(detail))
         if self._keep is not None and len(found.attempts) > 2 * self._keep:
             found.forget(self._keep)
+        if self._keep is not None and found.element_of and found.state.is_final:
+            self._absorb(found)
+
+    def _absorb(self, element: _Task) -> None:
+        """Forget a final element of a map beyond the first ones, but for the counts."""
+        parent = self._tasks.get(element.element_of)
+        if parent is not None and parent.map is not None and (element.index or 0) >= KEPT_ELEMENTS:
+            parent.map.absorb(element)
+            del self._tasks[element.number]
 
     def _struck(self, offset: float, task: int, attempt: int, detail: Any) -> None:
         fault = Fault(offset, task, attempt, detail.get("at"), str(detail.get("do", "")))
@@ -249,6 +292,7 @@ _TAKERS = {
     "run_started": History._began,
     "task_called": History._called,
     "edge_added": History._edge,
+    "elements_counted": History._counted,
     "state_changed": History._moved,
     "fault_injected": History._struck,
     "breaker_changed": History._breaker,

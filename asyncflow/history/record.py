@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from asyncflow.events import RunHeader
+from asyncflow.history.elements import Elements
 from asyncflow.states import BY_NAME, State, error_to_json
 
 Outcome = Literal[
@@ -185,6 +186,9 @@ class TaskHistory:
         waits: its waits in order.
         attempt_count: all tries, refused ones included.
         call_count: tries whose body ran.
+        elements: how the elements of a mapped task stand; its tries and calls are theirs.
+        element_of: the number of the mapped task that it is an element of, or 0.
+        index: its place among the elements, or None.
     """
 
     number: int
@@ -198,6 +202,14 @@ class TaskHistory:
     waits: tuple[Wait, ...]
     attempt_count: int
     call_count: int
+    elements: Elements | None = None
+    element_of: int = 0
+    index: int | None = None
+
+    @property
+    def repeats(self) -> int:
+        """How many tries were not the first."""
+        return max(0, self.attempt_count - (1 if self.elements is None else self.elements.total))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +226,7 @@ class RunHistory:
         ended: seconds from the start to the end, or to the instant of the view.
         is_over: whether the run has ended.
         scheduled: the fire that the run was made for, UTC epoch seconds; None without a schedule.
+        elements: the elements of mapped tasks that have events of their own, in the order of their starts.
     """
 
     header: RunHeader
@@ -225,6 +238,12 @@ class RunHistory:
     ended: float
     is_over: bool
     scheduled: float | None = None
+    elements: tuple[TaskHistory, ...] = ()
+
+    def elements_of(self, task: TaskHistory) -> list[TaskHistory]:
+        """Return the elements of a mapped task that have events of their own, by index."""
+        mine = [one for one in self.elements if one.element_of == task.number]
+        return sorted(mine, key=lambda one: one.index or 0)
 
     @property
     def attempts(self) -> int:
@@ -239,7 +258,9 @@ class RunHistory:
     @property
     def waited(self) -> float:
         """Seconds that tasks spent between attempts, all of them added up."""
-        waits = (wait for task in self.tasks for wait in task.waits if wait.state == "Retrying")
+        waits = (
+            wait for task in (*self.tasks, *self.elements) for wait in task.waits if wait.state == "Retrying"
+        )
         return sum((wait.ended - wait.started for wait in waits), 0.0)
 
 

@@ -14,7 +14,9 @@
     calls        tries whose body ran
     waited_s     seconds between attempts, all tasks added up
     tasks        a list in the order of calls: {number, name, key, upstream [numbers], state, how, message,
-                 error?, attempts, calls, called_s, changed_s, tries [...], waits [...]}
+                 error?, attempts, calls, called_s, changed_s, tries [...], waits [...]}; of a mapped task also
+                 map {states {name: count}, retried, expected, elements [like tasks, with index]}, where
+                 elements has those that are known one by one
     tries        {number, started_s, ended_s, outcome, called, retried, why, detail, error?, faults [...]}
     waits        {started_s, ended_s, state, reason, is_over}
     faults       {at, do, offset_s, task, attempt}, every one of the run
@@ -57,7 +59,7 @@ def run_to_json(history: RunHistory) -> dict[str, Any]:
         "attempts": history.attempts,
         "calls": history.calls,
         "waited_s": history.waited,
-        "tasks": [_task(task) for task in history.tasks],
+        "tasks": [{**_task(task), **_map(task, history)} for task in history.tasks],
         "faults": [_fault(fault) for fault in history.faults],
         "breakers": [
             {"breaker": change.breaker, "old": change.old, "new": change.new, "offset_s": change.offset}
@@ -96,6 +98,21 @@ def _task(task: TaskHistory) -> dict[str, Any]:
         "changed_s": task.changed,
         "tries": [_attempt(attempt) for attempt in task.attempts],
         "waits": [_wait(wait) for wait in task.waits],
+    }
+
+
+def _map(task: TaskHistory, history: RunHistory) -> dict[str, Any]:
+    """Return what a mapped task has beyond any task."""
+    if task.elements is None:
+        return {}
+    told = [{"index": one.index, **_task(one)} for one in history.elements_of(task)]
+    return {
+        "map": {
+            "states": dict(task.elements.states),
+            "retried": task.elements.retried,
+            "expected": task.elements.expected,
+            "elements": told,
+        }
     }
 
 

@@ -41,6 +41,11 @@ class Columns:
     title: str
 
 
+def tries_text(attempts: int, calls: int) -> str:
+    """Return how many tries there were, and how many of them called the body where that differs."""
+    return str(attempts) if attempts == calls else f"{attempts}/{calls}"
+
+
 def fit_columns(rows: Sequence[Row], look: Look) -> Columns:
     """Return widths that fit: words give way before the picture, the picture before names and states."""
     title = "tries/calls" if look.width >= 72 and any("/" in row.tries for row in rows) else "tries"

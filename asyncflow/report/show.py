@@ -12,7 +12,7 @@ from asyncflow.history.record import Attempt, ErrorText, RunHistory, TaskHistory
 from asyncflow.history.why import explain
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped, fit, wrapped
 from asyncflow.report.timeline import header_line, timeline
-from asyncflow.report.words import ago, duration, fill, mark, plural
+from asyncflow.report.words import ago, counts_of, duration, fill, mark, plural
 
 _MOST_STORIES = 30
 _MOST_ATTEMPTS = 20
@@ -63,6 +63,7 @@ def _facts(history: RunHistory, look: Look, now: float, zone: tzinfo | None) -> 
     """Return the run's facts, those that there are."""
     header = history.header
     counts = Counter(task.state.name for task in history.tasks)
+    elements = sum(task.elements.total for task in history.tasks if task.elements is not None)
     told = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
     attempts = f"{history.attempts:,}"
     if history.calls != history.attempts:
@@ -74,6 +75,7 @@ def _facts(history: RunHistory, look: Look, now: float, zone: tzinfo | None) -> 
         "started": f"{_instant(header.started, zone)} ({ago(now - header.started)})",
         "took" if history.is_over else "so far": duration(history.ended),
         "tasks": f"{len(history.tasks):,}: {told}" if told else "none",
+        "elements": f"{elements:,} of mapped tasks" if elements else "",
         "attempts": attempts if history.tasks else "",
         "waited": f"{duration(history.waited)} in all between attempts" if history.waited else "",
         "faults": f"{len(history.faults):,} injected" if history.faults else "",
@@ -100,7 +102,7 @@ def _instant(seconds: float, zone: tzinfo | None) -> str:
 
 def _stories(history: RunHistory, look: Look) -> list[Line]:
     """Return the tasks that have a story: several attempts, a fault, an end that is not plain success."""
-    told = [task for task in history.tasks if _has_story(task)]
+    told = [task for task in (*history.tasks, *history.elements) if _has_story(task)]
     told.sort(key=lambda task: not task.state.is_failed)
     lines: list[Line] = []
     for task in told[:_MOST_STORIES]:
@@ -115,13 +117,16 @@ def _stories(history: RunHistory, look: Look) -> list[Line]:
 
 def _has_story(task: TaskHistory) -> bool:
     plain = task.state.name in ("Success", "Pending", "Running") and task.state.how in ("", "at once")
-    return not plain or task.attempt_count > 1 or any(attempt.faults for attempt in task.attempts)
+    tries = 0 if task.elements is not None else task.attempt_count
+    return not plain or tries > 1 or any(attempt.faults for attempt in task.attempts)
 
 
 def _story(task: TaskHistory, look: Look) -> list[Line]:
     """Return what happened to one task."""
     shown = mark(task.state)
     tries = plural(task.attempt_count, "attempt") if task.attempt_count else "the body never ran"
+    if task.elements is not None:
+        tries = counts_of(task.elements, unicode=look.unicode) or "no elements"
     lines: list[Line] = [
         [
             Piece(f"{look.of(shown)} ", shown.style),

@@ -6,12 +6,12 @@ run that is not final, so the live view of a run of any size fits into bounded m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from asyncflow.events import plain_detail
-from asyncflow.history.record import RunHistory
+from asyncflow.history.record import RunHistory, TaskHistory
 from asyncflow.report.words import WORST_FIRST
 from asyncflow.states import BY_NAME, MOVES, State
 
@@ -99,10 +99,14 @@ class Group:
     def move(self, old: str | None, new: str) -> None:
         """Count one task run in another state."""
         if old is not None:
-            self.states[old] -= 1
-            if not self.states[old]:
-                del self.states[old]
+            self.leave(old)
         self.states[new] = self.states.get(new, 0) + 1
+
+    def leave(self, state: str) -> None:
+        """Count one task run less in a state."""
+        self.states[state] -= 1
+        if not self.states[state]:
+            del self.states[state]
 
     def worst(self) -> str:
         """Return the name of the state that a summary names first."""
@@ -121,16 +125,48 @@ class Tally:
         self.groups: dict[str, Group] = {}
         self.size = 0
         self._unfinished: dict[int, tuple[Group, str]] = {}
+        self._maps: dict[int, tuple[Group, dict[str, int]]] = {}
 
     def add(self, event: Iterable[Any]) -> None:
         """Take the next event, in the shape of `Event`."""
         offset, kind, task, _, detail = event
         if kind == "task_called":
-            self.called(task, str(plain_detail(detail).get("name", "")))
+            call = plain_detail(detail)
+            self._begun(task, str(call.get("name", "")), call)
+        elif kind == "elements_counted":
+            self._counted(task, detail)
         elif kind == "state_changed" and task:
             self._moved(task, offset, detail)
         elif kind == "fault_injected" and task in self._unfinished:
             self._unfinished[task][0].faults += 1
+
+    def _begun(self, task: int, name: str, call: Mapping[str, Any]) -> None:
+        """Take a call, or the start of an element of a map, which then stands for the map itself."""
+        if "element_of" in call:
+            self._forget(call["element_of"])
+        group = self.called(task, name)
+        if "element_of" in call:
+            self.size -= 1
+        if "map" in call:
+            self._maps[task] = group, {}
+
+    def _forget(self, task: int) -> None:
+        """Count a map no longer as a task run of its own: its elements are counted."""
+        group, state = self._unfinished.pop(task, (None, ""))
+        if group is not None:
+            group.leave(state)
+
+    def _counted(self, task: int, detail: Mapping[str, Any]) -> None:
+        """Take how many elements without events of their own are in which state."""
+        if task not in self._maps:
+            return
+        self._forget(task)
+        group, before = self._maps[task]
+        for name, count in detail["states"].items():
+            group.states[name] = group.states.get(name, 0) + count - before.get(name, 0)
+        group.attempts += detail["attempts"] - before.get("attempts", 0)
+        group.calls += detail["calls"] - before.get("calls", 0)
+        self._maps[task] = group, {**detail["states"], **{key: detail[key] for key in ("attempts", "calls")}}
 
     def called(self, task: int, name: str, state: str = "Pending") -> Group:
         """Take a new task run and return its group."""
@@ -172,10 +208,13 @@ def tally_of(history: RunHistory) -> Tally:
     """Return the tally of a run that was folded whole."""
     tally = Tally()
     steps: list[tuple[float, int, Group]] = []
-    for task in history.tasks:
-        group = tally.called(task.number, task.name, task.state.name)
-        group.attempts += task.attempt_count
-        group.calls += task.call_count
+    for task in (*history.tasks, *history.elements):
+        if task.element_of:
+            group = tally.groups[base_name(task.name)]
+        else:
+            group = _with_elements(tally.called(task.number, task.name, task.state.name), task)
+            group.attempts += task.attempt_count
+            group.calls += task.call_count
         for attempt in task.attempts:
             group.faults += len(attempt.faults)
             if attempt.called:
@@ -183,3 +222,12 @@ def tally_of(history: RunHistory) -> Tally:
     for offset, by, group in sorted(steps, key=lambda step: step[0]):
         group.activity.change(offset, by)
     return tally
+
+
+def _with_elements(group: Group, task: TaskHistory) -> Group:
+    """Let the elements of a mapped task be counted in its place."""
+    if task.elements is not None and task.elements.total:
+        group.leave(task.state.name)
+        for name, count in task.elements.states.items():
+            group.states[name] = group.states.get(name, 0) + count
+    return group

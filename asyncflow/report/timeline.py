@@ -16,7 +16,8 @@ from asyncflow.history.record import BreakerChange, Outcome, RunHistory, TaskHis
 from asyncflow.report.axis import Axis
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped
 from asyncflow.report.lanes import activity_lane, breaker_lane, breaker_style
-from asyncflow.report.rows import GAP, Row, fit_columns, row_line, title_line
+from asyncflow.report.maps import element_rows, map_row
+from asyncflow.report.rows import GAP, Row, fit_columns, row_line, title_line, tries_text
 from asyncflow.report.tally import Group, Tally, tally_of
 from asyncflow.report.track import draw_track
 from asyncflow.report.words import fill, mark, plural
@@ -41,17 +42,23 @@ def header_line(header: RunHeader, look: Look) -> Line:
     return cropped(line, look.width, look)
 
 
-def timeline(history: RunHistory, look: Look, *, rows: int = MOST_ROWS) -> list[Line]:
+def timeline(history: RunHistory, look: Look, *, rows: int = MOST_ROWS, elements: bool = False) -> list[Line]:
     """Return the attempt timeline of a run, finished or not.
 
     Args:
         history: the run; for a live view, as seen at one instant.
         look: what the place of output can show.
         rows: the most rows; a run with more tasks is told by name.
+        elements: whether each mapped task is followed by all its elements that are known one by one, however
+            many; otherwise only by a few.
     """
     if len(history.tasks) > rows:
         return summary(history.header, tally_of(history), history.ended, look, history, rows=rows)
-    made = [_task_row(task, history, look) for task in history.tasks]
+    made = []
+    for task in history.tasks:
+        made.append(_task_row(task, history, look))
+        if task.elements is not None:
+            made += element_rows(history, task, look, every=elements)
     return _frame(history.header, made, history.breakers, history.ended, look, _legend(history, look))
 
 
@@ -107,12 +114,10 @@ def _chosen(groups: Sequence[Group], rows: int) -> list[Group]:
     return [groups[place] for place in sorted(order[:rows])]
 
 
-def _tries(attempts: int, calls: int) -> str:
-    return str(attempts) if attempts == calls else f"{attempts}/{calls}"
-
-
 def _task_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
     """Return a task's row; one that waits for others says for which."""
+    if task.elements is not None and task.elements.total:
+        return map_row(task, history, look)
     shown = mark(task.state)
     return Row(
         name=look.clean(task.name),
@@ -121,7 +126,7 @@ def _task_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
         sign=look.of(shown),
         means=look.clean(shown.word),
         style=shown.style,
-        tries=_tries(task.attempt_count, task.call_count),
+        tries=tries_text(task.attempt_count, task.call_count),
         draw=lambda axis: draw_track(task, axis, look, _blocked_by(task, history)),
     )
 
@@ -152,7 +157,7 @@ def _group_row(group: Group, look: Look) -> Row:
         sign=look.of(shown),
         means=look.clean(shown.word),
         style=shown.style,
-        tries=_tries(group.attempts, group.calls),
+        tries=tries_text(group.attempts, group.calls),
         draw=lambda axis: activity_lane(group.activity, lane_style, axis, look),
     )
 
@@ -202,7 +207,8 @@ def _frame(
 
 def _legend(history: RunHistory, look: Look) -> list[Piece]:
     """Return what the signs in the picture mean, those that are in it."""
-    attempts = [attempt for task in history.tasks for attempt in task.attempts]
+    tasks = (*history.tasks, *history.elements)
+    attempts = [attempt for task in tasks for attempt in task.attempts]
     outcomes = {attempt.outcome for attempt in attempts}
     legend = []
     if any(attempt.faults for attempt in attempts):
@@ -210,7 +216,7 @@ def _legend(history: RunHistory, look: Look) -> list[Piece]:
     if "refused" in outcomes:
         legend.append(Piece(f"{look.sign('refused')} refused, body not called", "refused"))
     legend += _fillings(outcomes, look)
-    if any(task.waits for task in history.tasks):
+    if any(task.waits for task in tasks):
         legend.append(Piece(f"{look.sign('wait')} waiting", "waiting"))
     return legend
 

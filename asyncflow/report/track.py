@@ -33,8 +33,8 @@ class Block:
     is_end: bool = False
 
     def label(self) -> str:
-        """Return the number or numbers; a refused try has none."""
-        if self.is_refusal():
+        """Return the number or numbers; a refused try has none, nor has the span of a map."""
+        if self.is_refusal() or not self.first.number:
             return ""
         if self.first is self.last:
             return str(self.first.number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from asyncflow.history.elements import Elements
 from asyncflow.history.record import Outcome, Standing
 from asyncflow.human import ago, duration, plural
 
@@ -19,6 +20,7 @@ __all__ = [
     "WORST_FIRST",
     "Mark",
     "ago",
+    "counts_of",
     "duration",
     "fill",
     "mark",
@@ -138,6 +140,18 @@ def mark(state: Standing | str) -> Mark:
     if isinstance(state, str):
         return MARKS.get(state) or Mark("?", "?", state or "?", "plain")
     return (_ROADS.get(state.how) if state.name == "Success" else None) or mark(state.name)
+
+
+def counts_of(elements: Elements, *, unicode: bool) -> str:
+    """Return how the elements of a map stand: `97 ✓ 2 ↻ 1 ✗`, the best first."""
+    told = []
+    for name in reversed(WORST_FIRST):
+        count = elements.states.get(name, 0)
+        roads = [(count, MARKS[name])]
+        if name == "Success" and unicode:  # in ASCII both roads have one sign
+            roads = [(count - elements.retried, MARKS[name]), (elements.retried, _ROADS["after retry"])]
+        told += [(number, found) for number, found in roads if number]
+    return " ".join(f"{number:,} {found.sign if unicode else found.ascii}" for number, found in told)
 
 
 def fill(outcome: Outcome, *, unicode: bool) -> tuple[str, str]:
