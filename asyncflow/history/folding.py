@@ -37,8 +37,8 @@ class _Task:
     """A task run while it is being folded; `open` is the start of the attempt in flight, or None."""
 
     __slots__ = (
-        "attempt_count", "attempts", "cache", "call_count", "called", "changed", "element_of", "faults", "index",
-        "key", "map", "name", "number", "open", "state", "upstream", "wait", "waits",
+        "attempt_count", "attempts", "cache", "call_count", "called", "changed", "element_of", "faults",
+        "index", "key", "map", "name", "number", "open", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:

@@ -14,8 +14,8 @@
     calls        tries whose body ran
     waited_s     seconds between attempts, all tasks added up
     tasks        a list in the order of calls: {number, name, key, upstream [numbers], state, how, message,
-                 error?, attempts, calls, cache, called_s, changed_s, tries [...], waits [...]}; of a mapped task
-                 also map {states {name: count}, retried, expected, elements [like tasks, with index]},
+                 error?, attempts, calls, cache, called_s, changed_s, tries [...], waits [...]}; of a mapped
+                 task also map {states {name: count}, retried, expected, elements [like tasks, with index]},
                  where elements has those that are known one by one
     tries        {number, started_s, ended_s, outcome, called, retried, why, detail, error?, faults [...]}
     cache        what the cache said to the task, in a sentence; empty when nothing
