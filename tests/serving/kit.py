@@ -11,7 +11,7 @@ from asyncflow import ambient
 from asyncflow.engine import FlowRun
 from asyncflow.flow import Flow
 from asyncflow.serving import Teller, Timekeeper
-from tests.engine.kit import virtually
+from tests.clock import run_virtual
 
 
 class Notes(Teller):
@@ -65,4 +65,4 @@ def follow(
             await keeper.follow()
         return keeper
 
-    return virtually(story()), notes
+    return run_virtual(story()), notes

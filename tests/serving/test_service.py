@@ -14,10 +14,10 @@ from asyncflow.flow import Flow
 from asyncflow.schedules import DatesSchedule, IntervalSchedule, Schedule
 from asyncflow.serving import Service
 from asyncflow.serving.service import last_fire
+from asyncflow.sim.clock import EPOCH
 from asyncflow.sim.simulation import Simulation
 from asyncflow.store import MemoryStore
-from tests.clock import EPOCH, Clock, run_virtual
-from tests.engine.kit import virtually
+from tests.clock import run_virtual
 from tests.serving.kit import Notes
 
 MINUTE = timedelta(minutes=1)
@@ -45,7 +45,7 @@ def test_a_flow_that_fails_does_not_touch_the_others(error: BaseException):
         named("bad", IntervalSchedule(MINUTE, runs=3), error),
         named("good", IntervalSchedule(MINUTE, runs=3)),
     ]
-    virtually(served(flows, notes))
+    run_virtual(served(flows, notes))
     assert [(run.flow.name, run.is_success()) for run in notes.runs].count(("good", True)) == 3
     assert [(run.flow.name, run.is_success()) for run in notes.runs].count(("bad", False)) == 3
 
@@ -53,14 +53,14 @@ def test_a_flow_that_fails_does_not_touch_the_others(error: BaseException):
 def test_a_flow_whose_schedule_has_ended_is_told_of_and_the_others_go_on():
     notes = Notes()
     over = named("over", DatesSchedule([datetime(2020, 1, 1, tzinfo=UTC)]))
-    virtually(served([over, named("etl", IntervalSchedule(MINUTE, runs=1))], notes))
+    run_virtual(served([over, named("etl", IntervalSchedule(MINUTE, runs=1))], notes))
     assert notes.news == ["exhausted", "exhausted", "Success of 22:14:00"]
 
 
 def test_where_all_schedules_have_ended_there_is_nothing_to_do():
     over = named("over", DatesSchedule([datetime(2020, 1, 1, tzinfo=UTC)]))
     with pytest.raises(InvalidSchedule, match="no more scheduled runs of 'over'"):
-        virtually(served([over], Notes()))
+        run_virtual(served([over], Notes()))
 
 
 def test_stopping_reaches_every_flow():
@@ -75,7 +75,7 @@ def test_stopping_reaches_every_flow():
             assert service.going == 0
             service.stop()
 
-    virtually(story())
+    run_virtual(story())
     assert len(notes.runs) == 6
 
 
@@ -87,7 +87,7 @@ def test_a_service_that_was_stopped_before_it_began_does_nothing():
         service.stop()
         await service.follow()
 
-    virtually(story())
+    run_virtual(story())
     assert notes.lines == []
 
 
@@ -116,7 +116,8 @@ def test_fires_that_came_while_no_process_was_there_are_missed_ones(rules: dict[
     etl = named("etl", IntervalSchedule(MINUTE, end=end, **rules))
     store = MemoryStore()
 
-    async def process(notes: Notes, seconds: float) -> None:
+    async def process(notes: Notes, seconds: float, *, begins: float = 0.0) -> None:
+        await asyncio.sleep(begins)
         await store.open()
         service = Service([etl], store, teller=notes)
         async with asyncio.TaskGroup() as group:
@@ -126,9 +127,7 @@ def test_fires_that_came_while_no_process_was_there_are_missed_ones(rules: dict[
 
     first, second = Notes(), Notes()
     run_virtual(process(first, 50))
-    clock = Clock()
-    clock.now = 600.0
-    run_virtual(process(second, 50), clock=clock)
+    run_virtual(process(second, 50, begins=600.0))
     assert [line for line in first.news if "Success" in line] == ["Success of 22:14:00"]
     assert [line for line in second.news if line != "exhausted"] == news
 
@@ -144,7 +143,7 @@ def test_runs_that_no_schedule_made_are_passed_over():
             await (await etl.start())
         return await last_fire(store, "etl")
 
-    assert virtually(story()) == datetime.fromtimestamp(EPOCH + 40, UTC)
+    assert run_virtual(story()) == datetime.fromtimestamp(EPOCH + 40, UTC)
 
 
 def test_a_simulated_world_has_the_same_fires_and_the_same_trace_every_time():

@@ -24,9 +24,10 @@ from asyncflow.schedules import (
     filters,
 )
 from asyncflow.serving import Timekeeper
+from asyncflow.sim.clock import EPOCH
 from asyncflow.store import MemoryStore
-from tests.clock import EPOCH, Clock, run_virtual
-from tests.engine.kit import of_kind, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import of_kind
 from tests.serving.kit import Notes, clock, follow
 
 MINUTE = timedelta(minutes=1)
@@ -110,7 +111,7 @@ def test_the_log_says_what_is_waited_for_and_which_run_failed(caplog: pytest.Log
         raise ValueError("no")
 
     with caplog.at_level(logging.INFO, "asyncflow"):
-        virtually(etl.follow())
+        run_virtual(etl.follow())
     assert [record.getMessage() for record in caplog.records][:2] == [
         "Waiting for next scheduled run at 2023-11-14T22:14:00+00:00 (etl)",
         "Flow 'etl' has no more scheduled runs.",
@@ -254,13 +255,14 @@ def test_fires_that_come_faster_than_they_are_dealt_with_leave_runs_their_turn()
             early.extend(self.lines)
 
     late = [0.0]
-    now = Clock()
 
     async def story() -> None:
-        ambient.world().wall = lambda: EPOCH + now.now + late[0]
+        world = ambient.world()
+        on_time = world.wall
+        world.wall = lambda: on_time() + late[0]
         await Timekeeper(lasting(0, IntervalSchedule(0.001, runs=50)), {}, teller=Busy()).follow()
 
-    run_virtual(story(), clock=now)
+    run_virtual(story())
     assert any(line.startswith("Success") for line in early)
 
 
@@ -272,7 +274,6 @@ def after_a_nap(rules: dict[str, Any], minutes: float) -> tuple[list[str], list[
     seen: list[str] = []
     notes = Notes()
     etl = lasting(1, IntervalSchedule(MINUTE, end=BEGIN + timedelta(minutes=9), **rules), seen)
-    time_of_day = Clock()
     asleep = 0.0
 
     class Sleepy(Notes):
@@ -282,12 +283,13 @@ def after_a_nap(rules: dict[str, Any], minutes: float) -> tuple[list[str], list[
 
     async def story() -> None:
         world = ambient.world()
-        world.wall = lambda: EPOCH + time_of_day.now + asleep
+        awake = world.wall
+        world.wall = lambda: awake() + asleep
         sleepy = Sleepy()
         await Timekeeper(etl, {}, teller=sleepy).follow()
         notes.lines = sleepy.lines
 
-    run_virtual(story(), clock=time_of_day)
+    run_virtual(story())
     return seen, notes.news
 
 
@@ -336,7 +338,7 @@ def test_a_last_fire_is_missed_when_it_is_noticed_more_than_a_minute_late(missed
     async def story() -> None:
         await keeper().follow()
 
-    virtually(story())
+    run_virtual(story())
     assert len(notes.runs) == count
 
 
@@ -418,7 +420,7 @@ def test_cancelling_who_follows_cancels_the_runs_and_waits_for_their_ends():
                 await keeper.follow()
         assert keeper.going == 0
 
-    virtually(story())
+    run_virtual(story())
     assert [(run.state.name, run.state.message) for run in begun] == [("Cancelled", "Interrupted.")]
 
 
@@ -428,7 +430,7 @@ def test_sys_exit_in_a_body_ends_it_as_it_ends_a_script():
         raise SystemExit(3)
 
     with pytest.raises(SystemExit, match="3"):
-        virtually(leaving.follow())
+        run_virtual(leaving.follow())
 
 
 # ---------------------------------------------------------------------------- flows with schedules
@@ -443,7 +445,7 @@ def test_the_tutorials_way_to_write_it():
 
     with Flow("etl", IntervalSchedule(interval=MINUTE, runs=2)) as recorded:
         extract(Parameter("size", default=3))
-    run = virtually(recorded.follow())
+    run = run_virtual(recorded.follow())
     assert seen == ["22:14:00 3", "22:15:00 3"]
     assert run.is_success()
 
@@ -455,7 +457,7 @@ def test_start_runs_once_and_now():
         run = await lasting(1, IntervalSchedule(MINUTE), seen).start()
         await run.wait()
 
-    virtually(story())
+    run_virtual(story())
     assert seen == ["22:13:20"]
 
 
@@ -463,6 +465,7 @@ def test_run_may_leave_the_schedule_aside():
     assert lasting(0, IntervalSchedule(3600)).run(run_on_schedule=False).is_success()
 
 
+@pytest.mark.real_time("the clock of this computer is what it is about")
 def test_run_follows_the_schedule_on_the_clock_of_this_computer():
     run = lasting(0, IntervalSchedule(0.02, runs=3)).run()
     assert run.is_success()
@@ -497,7 +500,7 @@ def test_a_copy_of_a_flow_may_have_another_schedule():
             "sise",
         ),
         (
-            lambda: virtually(awaited(lambda: Flow("etl", IntervalSchedule(60)).run())),
+            lambda: run_virtual(awaited(lambda: Flow("etl", IntervalSchedule(60)).run())),
             UsageError,
             "running event loop",
         ),

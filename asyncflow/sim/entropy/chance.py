@@ -12,8 +12,8 @@ from functools import wraps
 from random import Random
 from typing import Any
 
-from asyncflow.sim import inside
-from asyncflow.sim.swaps import Swap
+from asyncflow.sim.entropy import inside
+from asyncflow.sim.entropy.swaps import Swap
 
 _MULTICAST = 1 << 40
 """Marks a node number of uuid1 as drawn, not read from a network card (RFC 9562, section 6.10)."""

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.trace_text import Scrubber, line_of
+from asyncflow.sim.trace.text import Scrubber, line_of
 
 
 class Trace:

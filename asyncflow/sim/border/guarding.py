@@ -16,9 +16,10 @@ from functools import partial, wraps
 from threading import Thread
 from typing import Any
 
-from asyncflow.sim import inside, watchdog
-from asyncflow.sim.escapes import Escapes
-from asyncflow.sim.swaps import Swap, swapped
+from asyncflow.sim.border import watchdog
+from asyncflow.sim.border.escapes import Escapes
+from asyncflow.sim.entropy import inside
+from asyncflow.sim.entropy.swaps import Swap, swapped
 from asyncflow.sim.threads import Threads
 
 _NETWORK = (

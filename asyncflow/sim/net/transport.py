@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context
 from typing import Any, Literal
 
-from asyncflow.sim.inbox import Inbox
-from asyncflow.sim.line import Line
+from asyncflow.sim.net.inbox import Inbox
+from asyncflow.sim.net.line import Line
+from asyncflow.sim.net.sockets import SimSocket
 from asyncflow.sim.private import require
-from asyncflow.sim.sockets import SimSocket
 from asyncflow.wire.pipe import Pipe, Step
 
 require(transports, "_FlowControlMixin")
@@ -111,8 +111,12 @@ class Transport(transports._FlowControlMixin):
 
     def reset(self) -> None:
         """Break the connection in both directions, now."""
+        reset = Step(self._clock.now, "reset")
         for end in (self, self._peer):
-            end._execute(Step(self._clock.now, "reset"))
+            if end._protocol is None:
+                end._inbox.expect([reset])  # for whoever opens it
+            else:
+                end._execute(reset)
 
     # ------------------------------------------------------------------ writing
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from asyncflow.sim import inside
+from asyncflow.sim.entropy import inside
 
 _NAMES = ("now", "utcnow")
 _REAL: dict[str, Any] = {name: vars(datetime).get(name) for name in _NAMES}

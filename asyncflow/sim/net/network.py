@@ -11,14 +11,15 @@ from random import Random
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from asyncflow.lookups import resolve_on_loop
+from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.dialing import Dialer, Reached
-from asyncflow.sim.escapes import Escapes
-from asyncflow.sim.listeners import Listeners
-from asyncflow.sim.names import Names
-from asyncflow.sim.sockets import Address, SimSocket
-from asyncflow.sim.tls import asked_for
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.net.dialing import Dialer, Reached
+from asyncflow.sim.net.listeners import Listeners
+from asyncflow.sim.net.names import Names
+from asyncflow.sim.net.sockets import Address, SimSocket
+from asyncflow.sim.net.tls import asked_for
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.wire.plan import Caller, Connection, WireFault, WirePlan
 
 _LATENCY = 0.0005
@@ -72,6 +73,7 @@ class Network:
         served: Any = loop  # asyncio's servers ask their loop by these names
         served._start_serving = self._listeners.start_serving
         served._stop_serving = self._listeners.stop_serving
+        resolve_on_loop(loop)
 
     @property
     def plan(self) -> WirePlan:
@@ -80,6 +82,7 @@ class Network:
 
     @plan.setter
     def plan(self, plan: WirePlan) -> None:
+        """Let another plan strike from now on; its strikes are in the trace, too."""
         told = plan.on_strike
 
         def struck(fault: WireFault, where: dict[str, Any]) -> None:

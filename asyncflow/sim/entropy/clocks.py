@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
-from asyncflow.sim import inside
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.inside import Inside
-from asyncflow.sim.swaps import Swap
+from asyncflow.sim.entropy import inside
+from asyncflow.sim.entropy.inside import Inside
+from asyncflow.sim.entropy.swaps import Swap
 
 _NS = 1_000_000_000
 

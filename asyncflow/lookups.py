@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from weakref import WeakSet
@@ -22,7 +23,7 @@ def resolve_on_loop(loop: asyncio.AbstractEventLoop) -> None:
     Raises:
         UsageError: when aiodns is installed and this aiohttp keeps its resolvers in another way.
     """
-    if importlib.util.find_spec("aiodns") is None:
+    if not _aiohttp_would_ask_aiodns():
         return
     from aiohttp import resolver as aiohttp_resolver
 
@@ -45,6 +46,14 @@ class _Node(NamedTuple):
 
 class _Answer(NamedTuple):
     nodes: list[_Node]
+
+
+def _aiohttp_would_ask_aiodns() -> bool:
+    """Return whether aiohttp has found aiodns, or would find it when it is imported."""
+    known = sys.modules.get("aiohttp.resolver")
+    if known is not None:
+        return getattr(known, "aiodns", None) is not None
+    return importlib.util.find_spec("aiodns") is not None
 
 
 class _LoopResolver:

@@ -9,10 +9,10 @@ import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from asyncflow.sim.escapes import Escapes
-from asyncflow.sim.inside import stepped_out
-from asyncflow.sim.sockets import Address, family_of
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.border.escapes import Escapes
+from asyncflow.sim.entropy.inside import stepped_out
+from asyncflow.sim.net.sockets import Address, family_of
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.wire.plan import WireFault
 
 HERE = "127.0.0.1"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from asyncflow.sim.trace_file import TraceHeader
-from asyncflow.sim.trace_text import Scrubber, field_of, parsed
+from asyncflow.sim.trace.file import TraceHeader
+from asyncflow.sim.trace.text import Scrubber, field_of, parsed
 
 CONTEXT = 3
 """How many lines before the first difference are told."""

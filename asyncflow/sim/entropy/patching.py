@@ -21,9 +21,9 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 
 from asyncflow.ambient import World
-from asyncflow.sim import chance, clocks, dates, inside
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.swaps import Holders, swapped
+from asyncflow.sim.entropy import chance, clocks, dates, inside
+from asyncflow.sim.entropy.swaps import Holders, swapped
 from asyncflow.sim.threads import Threads
 
 # One set for all simulations of the process: a stand-in that somebody kept serves the next one too.

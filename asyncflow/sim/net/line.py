@@ -6,7 +6,7 @@ import asyncio
 from typing import NamedTuple
 
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 
 
 class Line(NamedTuple):

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from asyncflow.errors import NotFound, UsageError
-from asyncflow.sim.trace_text import Scrubber, field_of, parsed, value_of
+from asyncflow.sim.trace.text import Scrubber, field_of, parsed, value_of
 
 FORMAT = 1
 """The version of the file format."""

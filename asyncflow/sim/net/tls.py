@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from asyncflow.sim.net.transport import Transport
 from asyncflow.sim.private import require
-from asyncflow.sim.transport import Transport
 
 require(sslproto.SSLProtocol, "_get_app_transport")
 

@@ -7,8 +7,8 @@ from types import FrameType
 from typing import NoReturn
 
 from asyncflow.errors import Escaped
-from asyncflow.sim.places import users_place
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.border.places import users_place
+from asyncflow.sim.trace.trace import Trace
 
 _LOOP = "_run_once"
 """The loop's frame: what is outside of it started the simulation, and did nothing in it."""

@@ -15,11 +15,11 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
-from asyncflow.sim.names import is_here
+from asyncflow.sim.net.names import is_here
+from asyncflow.sim.net.sockets import Address, SimSocket
+from asyncflow.sim.net.tls import Handshake
+from asyncflow.sim.net.transport import Transport
 from asyncflow.sim.private import require
-from asyncflow.sim.sockets import Address, SimSocket
-from asyncflow.sim.tls import Handshake
-from asyncflow.sim.transport import Transport
 
 require(base_events.Server, "_attach", "_detach", "_start_serving")
 
@@ -55,7 +55,7 @@ class Listener:
         """Give a connection that has arrived to the server."""
         arguments = (transport,) if _KNOWS_CLIENTS else ()
         if not self.server.is_serving():
-            transport.abort()
+            transport.reset()
             return
         try:
             protocol = self.factory()

@@ -10,12 +10,12 @@ from itertools import count
 from typing import NamedTuple
 
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.line import Line
-from asyncflow.sim.listeners import Listener, Listeners
-from asyncflow.sim.names import HERE, Names, Site
-from asyncflow.sim.sockets import Address, SimSocket
-from asyncflow.sim.trace import Trace
-from asyncflow.sim.transport import Transport
+from asyncflow.sim.net.line import Line
+from asyncflow.sim.net.listeners import Listener, Listeners
+from asyncflow.sim.net.names import HERE, Names, Site
+from asyncflow.sim.net.sockets import Address, SimSocket
+from asyncflow.sim.net.transport import Transport
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.wire.plan import Connection
 from asyncflow.wire.rules import Latency
 
@@ -117,14 +117,14 @@ class Dialer:
         rest = address[2:]
         host, port = local or ("::1" if rest else HERE, 0)
         own = (host, port or self._listeners.free_port(), *rest)
+        theirs = listener.socket.getsockname()
         for pipe in (planned.up, planned.down):
             pipe.add(Latency(self._latency))
         line = Line(self._loop, self._clock, self._trace, label, next(self._numbers), self._latency)
-        context = listener.context.copy()
         client = Transport(line, "up", planned.up, SimSocket(own, address), contextvars.copy_context())
-        server = Transport(line, "down", planned.down, SimSocket(listener.socket.getsockname(), own), context)
+        server = Transport(line, "down", planned.down, SimSocket(theirs, own), listener.context.copy())
         client.join(server)
-        self._loop.call_soon(listener.accept, self._loop, server, context=context)
+        self._loop.call_soon(listener.accept, self._loop, server, context=listener.context.copy())
         if planned.resets_at is not None:
             self._loop.call_at(planned.resets_at, _break, planned, client)
         return client

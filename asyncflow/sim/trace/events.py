@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncflow.events import Event, RunHeader, plain_detail
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 
 
 class EventLines:

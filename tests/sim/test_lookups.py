@@ -13,7 +13,7 @@ import aiohttp.resolver
 import pytest
 
 from asyncflow.errors import UsageError
-from asyncflow.net.aiohttp_names import _LoopResolver
+from asyncflow.lookups import _LoopResolver
 from asyncflow.net.redirect import Redirect
 from asyncflow.net.replica import Replica
 

@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 from asyncflow.errors import Escaped
-from asyncflow.sim import inside
-from asyncflow.sim.debuggers import is_debugged
-from asyncflow.sim.escapes import Escapes
+from asyncflow.sim.border.debuggers import is_debugged
+from asyncflow.sim.border.escapes import Escapes
+from asyncflow.sim.entropy import inside
 
 _LOOKS = 4
 """Looks without progress before a thread counts as blocked. Looks are counted, not seconds: a process that
