@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from asyncflow import Retry, flow, signals, task
 from asyncflow.control import case, resource_manager
 from asyncflow.engine import FlowRun
-from tests.engine.kit import virtually
+from tests.clock import run_virtual
 
 SECONDS = st.sampled_from([0.0, 0.5, 1.0, 1.5])
 OPENING = st.sampled_from([0.5, 1.0, 0.0])
@@ -156,4 +156,4 @@ def test_nothing_stays_open(plan: list[Any], hands_over: bool, cancelled_at: int
         assert len(asyncio.all_tasks()) == 1, "an asyncio task was left over"
         return run
 
-    house.check(virtually(story()))
+    house.check(run_virtual(story()))
