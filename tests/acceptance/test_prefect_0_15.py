@@ -1,4 +1,5 @@
-"""What people know from Prefect 0.15, row by row: calls, edges, signals, triggers, handlers, retries.
+"""What people know from Prefect 0.15, row by row: calls, edges, signals, triggers, handlers, retries,
+branches, resources.
 
 Each test is one row of the vocabulary, in the smallest flow that shows it. Where asyncflow differs on purpose
 the row says what holds here; ARCHITECTURE.md has the list of differences with their reasons.
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 from asyncflow import Flow, Parameter, flow, signals, states, task, triggers
-from asyncflow.errors import HandleMisuse, InvalidFlow, InvalidTask, NotInFlow, ParameterError
+from asyncflow.control import case, filter_results, ifelse, merge, resource_manager, switch
+from asyncflow.errors import HandleMisuse, InvalidFlow, InvalidTask, NotInFlow, ParameterError, UsageError
 from tests.engine.kit import moves, play
 from tests.engine.kit import states as final
 
@@ -393,3 +395,127 @@ class TestRetriesAndTimeouts:
 
         run = play(flow(name="f")(lambda: slow()))
         assert moves(run, "slow") == ["Running", "Retrying", "Running", "TimedOut"]
+
+
+@task
+def give(value: Any) -> Any:
+    return value
+
+
+@task
+def skip() -> None:
+    raise signals.SKIP("nothing")
+
+
+class TestBranchesAndResources:
+    """`merge` looks at states rather than for None, and every task of a branch is behind its condition."""
+
+    @pytest.mark.parametrize(
+        ("value", "first", "second"), [(1, "Success", "Skipped"), (2, "Skipped", "Success")]
+    )
+    def test_a_case_adds_a_task_that_compares_and_the_branch_that_does_not_match_is_skipped(
+        self, value, first, second
+    ):
+        @flow
+        def f():
+            condition = add(value, 0)
+            with case(condition, 1):
+                one()
+            with case(condition, 2):
+                one()
+
+        found = {task_run.key: task_run.state.name for task_run in play(f).tasks}
+        assert found == {"add": "Success", "case(1)": first, "one": first, "case(2)": second, "one#2": second}
+
+    def test_the_value_of_a_case_is_no_task(self):
+        @flow
+        def f():
+            with pytest.raises(UsageError, match="can't be the handle"), case(one(), one()):
+                raise AssertionError
+
+        assert play(f).is_success()
+
+    @pytest.mark.parametrize(("value", "taken"), [("a", 1), ("b", 2), ("c", None)])
+    def test_a_switch_takes_one_branch_of_calls_made_before(self, value, taken):
+        @flow
+        def f():
+            branches = {"a": add(1, 0), "b": add(2, 0)}
+            switch(value, branches)
+            return merge(*branches.values())
+
+        assert play(f).result() == taken
+
+    @pytest.mark.parametrize(("value", "taken"), [(3, "yes"), (0, "no"), ("", "no")])
+    def test_ifelse_goes_by_truth(self, value, taken):
+        @flow
+        def f():
+            yes, no = give("yes"), give("no")
+            ifelse(value, yes, no)
+            return merge(yes, no)
+
+        assert play(f).result() == taken
+
+    def test_a_failed_condition_makes_both_branches_and_the_merge_trigger_failed(self):
+        @flow
+        def f():
+            yes, no = one(), one()
+            ifelse(fail(), yes, no)
+            return merge(yes, no)
+
+        run = play(f)
+        assert run.is_failed()
+        assert {run.tasks[key].state.name for key in ("one", "one#2", "merge")} == {"TriggerFailed"}
+
+    def test_a_merge_of_skipped_branches_is_skipped(self):
+        assert play(flow(name="f")(lambda: merge(skip(), skip()))).tasks["merge"].state.is_skipped()
+
+    def test_a_filter_keeps_what_is_neither_none_nor_a_failure(self):
+        run = play(flow(name="f")(lambda: filter_results([one(), skip(), fail(), one()])))
+        assert run.result() == [1, 1]
+
+    @pytest.mark.parametrize(
+        ("setup", "inside", "ends"),
+        [
+            (None, "Success", {"setup": "Success", "inside": "Success", "cleanup": "Success"}),
+            (None, "Failed", {"setup": "Success", "inside": "Failed", "cleanup": "Success"}),
+            (ValueError, "", {"setup": "Failed", "inside": "TriggerFailed", "cleanup": "Skipped"}),
+            (signals.SKIP, "", {"setup": "Skipped", "inside": "Skipped", "cleanup": "Skipped"}),
+        ],
+    )
+    def test_a_resource_is_cleaned_up_if_and_only_if_it_was_set_up(self, setup, inside, ends):
+        @resource_manager(name="room")
+        class Room:
+            def setup(self):
+                if setup is not None:
+                    raise setup("no")
+
+            def cleanup(self, resource): ...
+
+        @flow
+        def f():
+            with Room() as room:
+                (fail if inside == "Failed" else one).with_options(name="inside").after(room)()
+
+        run = play(f)
+        names = {"setup": "room.setup", "inside": "inside", "cleanup": "room.cleanup"}
+        assert {what: run.tasks[name].state.name for what, name in names.items()} == ends
+        if ends["cleanup"] == "Skipped":
+            assert run.tasks["room.cleanup"].state.message == "Resource manager setup failed."
+        assert run.is_failed() == ("Failed" in ends.values())
+
+    def test_a_failed_cleanup_is_no_reference_task(self):
+        @resource_manager
+        class Room:
+            def setup(self): ...
+
+            def cleanup(self, resource):
+                raise ValueError("stuck")
+
+        @flow
+        def f():
+            with Room():
+                one()
+
+        run = play(f)
+        assert run.tasks["Room.cleanup"].state.is_failed()
+        assert run.is_success()
