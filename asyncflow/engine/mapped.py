@@ -254,6 +254,8 @@ class MappedRun(TaskRun):
             except (Exception, Signal) as error:  # noqa: BLE001 - an input broke off; its elements still end
                 broken = error
             await self._wait_for_elements()
+        except KeyboardInterrupt:
+            raise  # it stops the loop, so there is nothing to wait with
         except BaseException:
             await self._cancel_elements()
             if self.run.fails_fast_for(self):
