@@ -42,11 +42,12 @@ class Outcomes:
         while len(self._all) <= index:
             self._all.append(_OPEN)
 
+    def put_value(self, index: int, value: Any) -> None:
+        """Keep the value of a plain success."""
+        self._all[index] = value
+
     def put(self, index: int, state: State, attempt: int) -> None:
-        """Keep an element's end."""
-        if attempt == 1 and type(state) is Success and not state.detail and not state._message:
-            self._all[index] = state.result
-            return
+        """Keep an element's end that is more than a plain success."""
         if state.is_failed():
             self._errors += 1
             if self._errors > MOST_ERRORS:
@@ -105,24 +106,25 @@ class Counts:
     """How many elements ended in which state, and how many attempts they made.
 
     Attributes:
-        states: how many ended in the state of that name.
+        plain: how many plainly succeeded at once.
+        others: how many ended otherwise.
         failed: how many failed in one way or another.
         retried: how many succeeded after a retry.
-        attempts: tries, refused ones included.
         refused: tries whose body never ran.
     """
 
-    __slots__ = ("attempts", "failed", "refused", "retried", "states")
+    __slots__ = ("_attempts", "_states", "failed", "others", "plain", "refused", "retried")
 
     def __init__(self) -> None:
-        self.states: dict[str, int] = {}
-        self.failed = self.retried = self.attempts = self.refused = 0
+        self._states: dict[str, int] = {}
+        self.plain = self.others = self.failed = self.retried = self.refused = self._attempts = 0
 
     def add(self, state: State, attempt: int) -> None:
-        """Count one element."""
+        """Count one element that did more than plainly succeed."""
         name = state.name
-        self.states[name] = self.states.get(name, 0) + 1
-        self.attempts += attempt
+        self._states[name] = self._states.get(name, 0) + 1
+        self._attempts += attempt
+        self.others += 1
         self.failed += state.is_failed()
         if attempt > 1 and name == "Success":
             self.retried += 1
@@ -130,16 +132,27 @@ class Counts:
     @property
     def total(self) -> int:
         """How many there are."""
-        return sum(self.states.values())
+        return self.plain + self.others
+
+    @property
+    def attempts(self) -> int:
+        """Tries of all of them, refused ones included."""
+        return self.plain + self._attempts
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many ended in the state of that name."""
+        if not self.plain:
+            return dict(self._states)
+        return {**self._states, "Success": self.plain + self._states.get("Success", 0)}
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as an event's detail."""
-        calls = self.attempts - self.refused
         return {
-            "states": dict(self.states),
+            "states": self.states,
             "retried": self.retried,
             "attempts": self.attempts,
-            "calls": calls,
+            "calls": self.attempts - self.refused,
         }
 
 
