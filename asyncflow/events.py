@@ -23,6 +23,8 @@ Kind = Literal[
     "breaker_changed",
     "handler_failed",
     "thread_abandoned",
+    "rolled_back",
+    "rollback_failed",
     "run_ended",
 ]
 """What can happen.
@@ -40,6 +42,9 @@ fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new
 handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
+rolled_back       detail: hook, attempts (of the hook); of an element without events of its own also index,
+                  and of a task run of a child run that had succeeded also run (the child's id), key
+rollback_failed   detail: the same, and error
 run_ended         detail: tasks, attempts, faults
 """
 

@@ -7,7 +7,17 @@ import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_origin, get_type_hints, overload
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 from asyncflow.binding import compile_check
 from asyncflow.errors import AsyncflowError, InvalidTask, NotInFlow, did_you_mean
@@ -17,10 +27,14 @@ from asyncflow.mapping import WINDOW, MapPlan, check_inputs
 from asyncflow.policy.backoff import constant
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
+from asyncflow.policy.seconds import Seconds
+from asyncflow.policy.slots import Resource, Uses, checked_tags, checked_uses
+from asyncflow.rollback import PATIENCE, Rollback, as_rollback
 from asyncflow.triggers import Trigger, all_successful
 
 P = ParamSpec("P")
 R = TypeVar("R")
+H = TypeVar("H")
 
 StateHandler = Callable[[Any, Any, Any], Any]
 """`handler(obj, old, new)`, sync or async; a State that it returns replaces the new one."""
@@ -44,6 +58,9 @@ class Task(Generic[P, R]):
         nout: how many values the result has, so that a handle can be unpacked.
         key: names this call inside its flow run, for calls made from other asyncio tasks.
         validate: whether arguments and result are checked against their annotations.
+        tags: words by which a flow's limits find the task.
+        uses: the resources that an attempt takes slots of, each with how many.
+        rollback: what undoes the task's effect when the flow run fails.
     """
 
     fn: Callable[..., Any]
@@ -56,8 +73,12 @@ class Task(Generic[P, R]):
     nout: int | None = None
     key: str | None = None
     validate: bool = False
+    tags: tuple[str, ...] = ()
+    uses: tuple[tuple[Resource, int], ...] = ()
+    rollback: Rollback | None = None
     is_async: bool = field(init=False, repr=False)
     has_handlers: bool = field(init=False, repr=False)
+    is_particular: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not callable(self.fn):
@@ -80,6 +101,7 @@ class Task(Generic[P, R]):
         # Instance attributes rather than methods: read once per call.
         object.__setattr__(self, "is_async", _is_async(self.fn))
         object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
+        self._set_rollback(self.rollback)
         object.__setattr__(self, "check", compile_check(self.fn, self.name))
         object.__setattr__(self, "__doc__", self.fn.__doc__)
         object.__setattr__(self, "__wrapped__", self.fn)
@@ -146,6 +168,48 @@ class Task(Generic[P, R]):
 
         return call
 
+    @overload
+    def on_rollback(self, hook: Callable[Concatenate[R, P], H], /) -> Callable[Concatenate[R, P], H]: ...
+
+    @overload
+    def on_rollback(
+        self, *, retry: Retry | int | None = None, timeout: Seconds | None = PATIENCE
+    ) -> Callable[[Callable[Concatenate[R, P], H]], Callable[Concatenate[R, P], H]]: ...
+
+    def on_rollback(
+        self, hook: Any = None, *, retry: Retry | int | None = None, timeout: Seconds | None = PATIENCE
+    ) -> Any:
+        """Declare a function as what undoes this task's effect when the flow run fails or is cancelled.
+
+        It is called as `hook(result, *args, **kwargs)` for each run of the task that succeeded, after all
+        tasks have ended, the newest first, one after the other, and can't be cancelled. Use it right after
+        the task, bare or with options: a copy that `with_options` made before has no hook.
+
+        Args:
+            hook: the function, sync or async; it is returned as it is.
+            retry: when the hook is tried again; a whole number is short for `Retry(number)`.
+            timeout: seconds that one attempt of the hook may take; None for as long as it likes.
+
+        Raises:
+            InvalidTask: when the task has a hook already, or the function can't take what it is given.
+        """
+
+        def declare(hook: Any) -> Any:
+            if self.rollback is not None:
+                raise InvalidTask(f"task {self.name!r} has a rollback hook already: {self.rollback.name!r}")
+            self._set_rollback(Rollback(hook, retry, timeout))
+            return hook
+
+        return declare if hook is None else declare(hook)
+
+    def _set_rollback(self, rollback: Rollback | None) -> None:
+        """Take a hook; the one thing of a declaration that may follow it, as a decorator under the task."""
+        if rollback is not None:
+            rollback.check(self.fn, self.name)
+        object.__setattr__(self, "rollback", rollback)
+        particular = self.key is not None or bool(self.tags or self.uses) or rollback is not None
+        object.__setattr__(self, "is_particular", particular)
+
     def with_options(self, **options: Any) -> Task[P, R]:
         """Return a copy with other options; the names are those of `@task`.
 
@@ -188,6 +252,9 @@ _OWN_OPTIONS = (
     "nout",
     "key",
     "validate",
+    "tags",
+    "uses",
+    "rollback",
 )
 
 
@@ -206,6 +273,12 @@ def _fields_from(options: dict[str, Any], policy: Policy) -> dict[str, Any]:
         raise InvalidTask(f"policy= already says all of it; leave out {', '.join(changes)}")
     if changes:
         fields["policy"] = policy.replace(**changes)
+    if "tags" in fields:
+        fields["tags"] = checked_tags(fields["tags"])
+    if "uses" in fields:
+        fields["uses"] = checked_uses(fields["uses"])
+    if "rollback" in fields:
+        fields["rollback"] = as_rollback(fields["rollback"])
     if "state_handlers" in fields:
         fields["state_handlers"] = checked_handlers(fields["state_handlers"], InvalidTask)
     return fields
@@ -281,6 +354,9 @@ def task(
     nout: int | None = None,
     key: str | None = None,
     validate: bool = False,
+    tags: Sequence[str] | None = None,
+    uses: Uses | None = None,
+    rollback: Rollback | Callable[..., Any] | None = None,
 ) -> _Declare: ...
 
 
@@ -307,6 +383,10 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             nout: how many values the result has, so that its handle can be unpacked.
             key: names the call where call order can't.
             validate: whether arguments and result are checked against their annotations.
+            tags: words by which a flow's limits find the task.
+            uses: a Resource that an attempt takes a slot of, several of them, or `{resource: slots}`.
+            rollback: the function that undoes the task's effect when the flow run fails, or a Rollback; the
+                same as `on_rollback`.
 
     Returns:
         The Task, or for `@task(...)` what turns a function into one.

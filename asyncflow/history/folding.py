@@ -29,7 +29,6 @@ from asyncflow.history.record import (
     standing,
 )
 
-
 KEPT_ELEMENTS = 10
 """A fold that keeps little keeps so many final elements of a map, and counts the others."""
 
