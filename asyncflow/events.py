@@ -42,8 +42,8 @@ fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new
 handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
-rolled_back       detail: hook, attempts (of the hook); of an element without events of its own also index,
-                  and of a task run of a child run that had succeeded also run (the child's id), key
+rolled_back       detail: key (of what was undone), hook, attempts (of the hook); of an element without events
+                  of its own also index; of what a child run did, told by its parent, also run (its id)
 rollback_failed   detail: the same, and error
 run_ended         detail: tasks, attempts, faults
 """

@@ -86,7 +86,7 @@ class Accountable(TaskRun):
                 self.run.effects.append(Effect(self, args, kwargs, state.result))
         super()._commit(state)
 
-    def tell_rollback(self, kind: str, detail: dict[str, Any]) -> None:
+    def note_rollback(self, kind: str, detail: dict[str, Any]) -> None:
         """Record what became of undoing its effect."""
         self.note(kind, detail)
 
@@ -122,7 +122,7 @@ class AccountableElement(Accountable, Element):
         else:
             self.state = state  # to wait is no story of its own
 
-    def tell_rollback(self, kind: str, detail: dict[str, Any]) -> None:
+    def note_rollback(self, kind: str, detail: dict[str, Any]) -> None:
         """Record it for the map when this element has no events of its own: it was counted already."""
         if self.number:
             self.note(kind, detail)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MOST_NAMES = 10
 _MOST_KEYS = 100
 
-Teller = Callable[[str, dict[str, Any]], None]
+Noter = Callable[[str, dict[str, Any]], None]
 
 
 class Effect:
@@ -99,10 +99,10 @@ class Undoing:
         task_run = effect.task_run
         rollback = task_run.task.rollback
         assert rollback is not None
-        tell = task_run.tell_rollback if parent is None else _teller(task_run, parent)
-        tries = _Tries(tell)
+        note = task_run.note_rollback if parent is None else _noter(parent)
+        tries = _Tries(note)
         hook = rollback.hook
-        body = hook if is_async(hook) else in_thread(hook, tell)
+        body = hook if is_async(hook) else in_thread(hook, note)
         scope.set(task_run)
         task_run.account.is_rolling_back = True
         try:
@@ -116,14 +116,14 @@ class Undoing:
             why = "it called sys.exit"
         finally:
             task_run.account.is_rolling_back = False
-        detail: dict[str, Any] = {"hook": rollback.name, "attempts": tries.count}
+        detail: dict[str, Any] = {"key": task_run.key, "hook": rollback.name, "attempts": tries.count}
         if why:
             self.failed[task_run.key] = f"{why} ({plural(tries.count, 'attempt')})"
-            tell("rollback_failed", {**detail, "error": why})
+            note("rollback_failed", {**detail, "error": why})
         else:
             task_run.account.rolled_back = True
             self.done.append(task_run.key)
-            tell("rolled_back", detail)
+            note("rolled_back", detail)
 
     def told(self, final: State) -> State:
         """Return a final state that also says what was undone and what was not."""
@@ -144,9 +144,9 @@ class Undoing:
 class _Tries:
     """Counts the attempts of a hook, and remembers what the policy made of the last one."""
 
-    def __init__(self, tell: Teller) -> None:
+    def __init__(self, note: Noter) -> None:
         self.count = 0
-        self.note = tell
+        self.note = note
         self._reason = ""
 
     def attempt_started(self, attempt: int) -> None:
@@ -168,13 +168,13 @@ class _Tries:
         return full_text_of(error)
 
 
-def _teller(task_run: Accountable, parent: ChildEffects) -> Teller:
+def _noter(parent: ChildEffects) -> Noter:
     """Return what records in the parent's journal: the child's own is closed."""
 
-    def tell(kind: str, detail: dict[str, Any]) -> None:
-        parent.task_run.note(kind, {**detail, "run": parent.run_id, "key": task_run.key})
+    def note(kind: str, detail: dict[str, Any]) -> None:
+        parent.task_run.note(kind, {**detail, "run": parent.run_id})
 
-    return tell
+    return note
 
 
 def _names(keys: Sequence[str]) -> str:

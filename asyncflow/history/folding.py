@@ -15,7 +15,6 @@ from asyncflow.events import RunHeader, plain_detail
 from asyncflow.history.elements import MapFold
 from asyncflow.history.record import (
     PENDING,
-    WAITING,
     Attempt,
     BreakerChange,
     Fault,
@@ -24,6 +23,7 @@ from asyncflow.history.record import (
     Standing,
     TaskHistory,
     Wait,
+    is_wait,
     outcome_of,
     reason_of,
     standing,
@@ -38,7 +38,7 @@ class _Task:
 
     __slots__ = (
         "attempt_count", "attempts", "call_count", "called", "changed", "element_of", "faults", "index",
-        "key", "map", "name", "number", "open", "state", "upstream", "wait", "waits",
+        "key", "map", "name", "number", "open", "rolled_back", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:
@@ -59,6 +59,7 @@ class _Task:
         self.map: MapFold | None = None
         self.element_of = 0
         self.index: int | None = None
+        self.rolled_back = False
 
     def move(self, offset: float, attempt: int, state: Standing) -> None:
         """Take a change of state."""
@@ -77,7 +78,7 @@ class _Task:
             self._unstarted(attempt, offset, state)
         if state.name == "Running":
             self.open = (attempt, offset)
-        elif state.name in WAITING:
+        elif is_wait(state):
             self.wait = Wait(offset, offset, state.name, reason_of(state), state.detail, is_over=False)
         self.state = state
         self.changed = offset
@@ -152,6 +153,7 @@ class _Task:
             elements=elements,
             element_of=self.element_of,
             index=self.index,
+            rolled_back=self.rolled_back,
         )
 
 
@@ -275,6 +277,13 @@ class History:
         text = f"a thread was given up; {detail.get('threads', 'some')} are abandoned now"
         self._bounded(self._notices).append(Notice(offset, task, text))
 
+    def _undone(self, offset: float, task: int, _attempt: int, _detail: Any) -> None:
+        self._task(task, offset).rolled_back = True
+
+    def _not_undone(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
+        text = f"the rollback of {detail.get('key', '')!r} failed: {detail.get('error', '')}"
+        self._bounded(self._notices).append(Notice(offset, task, text))
+
     def _began(self, _offset: float, _task: int, _attempt: int, detail: Any) -> None:
         self._scheduled = detail.get("scheduled")
 
@@ -297,6 +306,8 @@ _TAKERS = {
     "breaker_changed": History._breaker,
     "handler_failed": History._handler,
     "thread_abandoned": History._thread,
+    "rolled_back": History._undone,
+    "rollback_failed": History._not_undone,
     "run_ended": History._over,
 }
 

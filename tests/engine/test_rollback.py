@@ -64,8 +64,8 @@ def test_what_succeeded_is_undone_in_reverse_order_with_results_and_arguments():
     assert [run.tasks[key].rolled_back for key in ("book", "charge")] == [True, True]
     assert [run.tasks[key].state.name for key in ("book", "charge")] == ["Success", "Success"]
     assert of_kind(run, "rolled_back") == [
-        {"hook": "refund", "attempts": 1},
-        {"hook": "cancel", "attempts": 1},
+        {"key": "charge", "hook": "refund", "attempts": 1},
+        {"key": "book", "hook": "cancel", "attempts": 1},
     ]
     assert [event.task for event in run.events if event.kind == "rolled_back"] == [2, 1]
     assert [event.kind for event in run.events][-2:] == ["state_changed", "run_ended"]
@@ -207,7 +207,7 @@ def test_a_hook_has_retries_of_its_own():
 
     run = play(order)
     assert tries == [0, 5, 10]
-    assert of_kind(run, "rolled_back") == [{"hook": "refund", "attempts": 3}]
+    assert of_kind(run, "rolled_back") == [{"key": "charge", "hook": "refund", "attempts": 3}]
 
 
 def test_a_hook_that_fails_at_last_stops_no_other_and_is_told():
@@ -235,7 +235,7 @@ def test_a_hook_that_fails_at_last_stops_no_other_and_is_told():
     )
     assert run.state.detail == {"rolled_back": ["charge", "book"], "rollback_failed": ["pay"]}
     assert of_kind(run, "rollback_failed") == [
-        {"hook": "repay", "attempts": 2, "error": "ConnectionError: the bank is gone"}
+        {"key": "pay", "hook": "repay", "attempts": 2, "error": "ConnectionError: the bank is gone"}
     ]
     assert not run.tasks["pay"].rolled_back
 
@@ -417,7 +417,7 @@ def test_a_child_run_that_succeeded_is_undone_as_a_whole_when_the_parent_fails()
     own, inner = run.tasks["book"].number, run.tasks["inner"].number
     told = [(event.task, event.detail.get("key")) for event in run.events if event.kind == "rolled_back"]
     assert [number for number, _ in told] == [own + 2, inner, inner, own]
-    assert [key for _, key in told] == [None, "charge", "book", None]
+    assert [key for _, key in told] == ["book#2", "charge", "book", "book"]
 
 
 def test_a_loop_that_ends_cuts_the_hook_at_work_and_the_others_still_run():
