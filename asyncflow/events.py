@@ -26,6 +26,8 @@ Kind = Literal[
     "cache_hit",
     "cache_missed",
     "cache_not_kept",
+    "rolled_back",
+    "rollback_failed",
     "run_ended",
 ]
 """What can happen.
@@ -48,6 +50,9 @@ cache_hit         detail: family, made and expires (UTC epoch seconds), run (whi
 cache_missed      detail: family, reason (no entry, expired, other code, other inputs, never used, no key,
                   unreadable), text, waited
 cache_not_kept    detail: family, text
+rolled_back       detail: key (of what was undone), hook, attempts (of the hook); of an element without events
+                  of its own also index; of what a child run did, told by its parent, also run (its id)
+rollback_failed   detail: the same, and error
 run_ended         detail: tasks, attempts, faults
 """
 

@@ -16,9 +16,10 @@ from asyncflow.binding import compile_check
 from asyncflow.errors import InvalidFlow, UsageError, did_you_mean
 from asyncflow.graph import Graph
 from asyncflow.handles import Handle, Scope, innermost, scope
+from asyncflow.options import FailureHandler, StateHandler, checked_handlers
 from asyncflow.parameters import Spec, check, nameless_parameter, specs_of
+from asyncflow.policy.slots import Resource, checked_count, checked_limits
 from asyncflow.recording import Recording, sketch
-from asyncflow.task import FailureHandler, StateHandler, checked_handlers
 
 if TYPE_CHECKING:
     from asyncflow.schedules import Schedule
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS = ("name", "schedule", "state_handlers", "on_failure", "fail_fast", "store")
+_OPTIONS = (
+    *("name", "schedule", "state_handlers", "on_failure", "fail_fast", "store"),
+    *("max_running", "limits"),
+)
 
 
 class Flow(Generic[P, R]):
@@ -39,6 +43,9 @@ class Flow(Generic[P, R]):
         on_failure: a function `(flow_run, state)` called when the flow run fails.
         fail_fast: whether the first failed task cancels all others.
         store: where runs are kept: a path, `":memory:"` or a Store; memory when nothing says otherwise.
+        max_running: how many task runs of one run are at work at once; None for all that are ready.
+        limits: how many task runs with a tag are at work at once, by tag: a number for each run of this flow,
+            or a Resource that runs share.
     """
 
     def __init__(
@@ -50,6 +57,8 @@ class Flow(Generic[P, R]):
         on_failure: FailureHandler | None = None,
         fail_fast: bool = False,
         store: Any = None,
+        max_running: int | None = None,
+        limits: Mapping[str, int | Resource] | None = None,
     ) -> None:
         self.name = _checked_name(name)
         self.schedule = _checked_schedule(schedule)
@@ -57,6 +66,8 @@ class Flow(Generic[P, R]):
         self.on_failure = _checked_on_failure(on_failure)
         self.fail_fast = fail_fast
         self.store = store
+        self.max_running = _checked_max_running(max_running)
+        self.limits = checked_limits(limits)
         self._recording: Recording | None = Recording(name)
         self.fn: Callable[..., Any] = self._recording.replay
         self._token: Token[Scope | None] | None = None
@@ -156,6 +167,8 @@ class Flow(Generic[P, R]):
         changed.schedule = _checked_schedule(changed.schedule)
         changed.state_handlers = checked_handlers(changed.state_handlers, InvalidFlow)
         changed.on_failure = _checked_on_failure(changed.on_failure)
+        changed.max_running = _checked_max_running(changed.max_running)
+        changed.limits = checked_limits(changed.limits)
         return changed
 
     def __repr__(self) -> str:
@@ -294,6 +307,10 @@ def _checked_on_failure(handler: FailureHandler | None) -> FailureHandler | None
     return handler
 
 
+def _checked_max_running(most: int | None) -> int | None:
+    return None if most is None else checked_count(most, "max_running")
+
+
 def _takes_nothing_by_position(**_parameters: Any) -> None:
     """Check a call of a recorded flow: its parameters have names only."""
 
@@ -331,6 +348,8 @@ def flow(
     on_failure: FailureHandler | None = None,
     fail_fast: bool = False,
     store: Any = None,
+    max_running: int | None = None,
+    limits: Mapping[str, int | Resource] | None = None,
 ) -> _Declare: ...
 
 

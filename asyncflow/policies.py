@@ -4,5 +4,6 @@ from asyncflow.guard.policy import Policy
 from asyncflow.policy.backoff import constant, exponential, linear
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
+from asyncflow.policy.slots import Resource
 
-__all__ = ["Breaker", "Policy", "Retry", "constant", "exponential", "linear"]
+__all__ = ["Breaker", "Policy", "Resource", "Retry", "constant", "exponential", "linear"]

@@ -173,7 +173,7 @@ class State:
 
 
 class Pending(State):
-    """Declared; something upstream is not final."""
+    """Declared; something upstream is not final, or the slots that an attempt needs are taken."""
 
     __slots__ = ()
     kind = "waiting"
@@ -311,10 +311,11 @@ _ENDS = frozenset((Success, Cached, Skipped, Failed, TimedOut, TriggerFailed, Va
 _NOWHERE: frozenset[type[State]] = frozenset()
 
 # A trigger, a signal or a handler may end a run before its body starts: so every waiting state leads to every
-# final one. They may also ask for one more wait after a wait: so Retrying leads to itself. Only recovery
-# assigns Crashed, and only recovery leads out of it.
+# final one. They may also ask for one more wait after a wait: so Retrying leads to itself. What a run waits
+# for may change, from what is upstream to a slot: so Pending leads to itself. Only recovery assigns Crashed,
+# and only recovery leads out of it.
 _MOVES: dict[type[State], frozenset[type[State]]] = {
-    Pending: _ENDS | {Scheduled, Retrying, Paused, Running},
+    Pending: _ENDS | {Pending, Scheduled, Retrying, Paused, Running},
     Scheduled: _ENDS | {Pending, Retrying, Paused, Running},
     Retrying: _ENDS | {Pending, Retrying, Paused, Running},
     Paused: _ENDS | {Pending, Running},

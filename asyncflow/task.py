@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import (
     TYPE_CHECKING,
     Any,
+    Concatenate,
     Generic,
     ParamSpec,
     TypeVar,
@@ -20,13 +21,16 @@ from typing import (
 )
 
 from asyncflow.binding import accepted_names, compile_check, compile_inputs
-from asyncflow.errors import AsyncflowError, InvalidTask, NotInFlow, did_you_mean
+from asyncflow.errors import InvalidTask, NotInFlow
 from asyncflow.guard.policy import Policy
 from asyncflow.handles import Handle, scope
 from asyncflow.mapping import WINDOW, MapPlan, check_inputs
-from asyncflow.policy.backoff import constant
+from asyncflow.options import FailureHandler, StateHandler, fields_from
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
+from asyncflow.policy.seconds import Seconds
+from asyncflow.policy.slots import Resource, Uses
+from asyncflow.rollback import PATIENCE, Rollback
 from asyncflow.triggers import Trigger, all_successful
 
 if TYPE_CHECKING:
@@ -36,12 +40,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-StateHandler = Callable[[Any, Any, Any], Any]
-"""`handler(obj, old, new)`, sync or async; a State that it returns replaces the new one."""
-
-FailureHandler = Callable[[Any, Any], Any]
-"""`on_failure(obj, state)`, called once for a final failure."""
+H = TypeVar("H")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +60,9 @@ class Task(Generic[P, R]):
         validate: whether arguments and result are checked against their annotations.
         cache: how its results are kept; None when they are not.
         recipe: makes the keys by which its results are found again; None without `cache`.
+        tags: words by which a flow's limits find the task.
+        uses: the resources that an attempt takes slots of, each with how many.
+        rollback: what undoes the task's effect when the flow run fails.
     """
 
     fn: Callable[..., Any]
@@ -74,10 +76,14 @@ class Task(Generic[P, R]):
     key: str | None = None
     validate: bool = False
     cache: Caching | None = None
+    tags: tuple[str, ...] = ()
+    uses: tuple[tuple[Resource, int], ...] = ()
+    rollback: Rollback | None = None
     is_async: bool = field(init=False, repr=False)
     has_handlers: bool = field(init=False, repr=False)
     is_attended: bool = field(init=False, repr=False)
     recipe: Recipe | None = field(init=False, repr=False)
+    is_particular: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not callable(self.fn):
@@ -102,6 +108,7 @@ class Task(Generic[P, R]):
         object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
         object.__setattr__(self, "is_attended", self.has_handlers or self.cache is not None)
         object.__setattr__(self, "recipe", self._recipe())
+        self._set_rollback(self.rollback)
         object.__setattr__(self, "check", compile_check(self.fn, self.name))
         object.__setattr__(self, "__doc__", self.fn.__doc__)
         object.__setattr__(self, "__wrapped__", self.fn)
@@ -175,13 +182,55 @@ class Task(Generic[P, R]):
 
         return call
 
+    @overload
+    def on_rollback(self, hook: Callable[Concatenate[R, P], H], /) -> Callable[Concatenate[R, P], H]: ...
+
+    @overload
+    def on_rollback(
+        self, *, retry: Retry | int | None = None, timeout: Seconds | None = PATIENCE
+    ) -> Callable[[Callable[Concatenate[R, P], H]], Callable[Concatenate[R, P], H]]: ...
+
+    def on_rollback(
+        self, hook: Any = None, *, retry: Retry | int | None = None, timeout: Seconds | None = PATIENCE
+    ) -> Any:
+        """Declare a function as what undoes this task's effect when the flow run fails or is cancelled.
+
+        It is called as `hook(result, *args, **kwargs)` for each run of the task that succeeded, after all
+        tasks have ended, the newest first, one after the other, and can't be cancelled. Use it right after
+        the task, bare or with options: a copy that `with_options` made before has no hook.
+
+        Args:
+            hook: the function, sync or async; it is returned as it is.
+            retry: when the hook is tried again; a whole number is short for `Retry(number)`.
+            timeout: seconds that one attempt of the hook may take; None for as long as it likes.
+
+        Raises:
+            InvalidTask: when the task has a hook already, or the function can't take what it is given.
+        """
+
+        def declare(hook: Any) -> Any:
+            if self.rollback is not None:
+                raise InvalidTask(f"task {self.name!r} has a rollback hook already: {self.rollback.name!r}")
+            self._set_rollback(Rollback(hook, retry, timeout))
+            return hook
+
+        return declare if hook is None else declare(hook)
+
+    def _set_rollback(self, rollback: Rollback | None) -> None:
+        """Take a hook; the one thing of a declaration that may follow it, as a decorator under the task."""
+        if rollback is not None:
+            rollback.check(self.fn, self.name)
+        object.__setattr__(self, "rollback", rollback)
+        particular = self.key is not None or bool(self.tags or self.uses) or rollback is not None
+        object.__setattr__(self, "is_particular", particular)
+
     def with_options(self, **options: Any) -> Task[P, R]:
         """Return a copy with other options; the names are those of `@task`.
 
         Raises:
             InvalidTask: for an unknown option.
         """
-        return dataclasses.replace(self, **_fields_from(options, self.policy, self.cache))
+        return dataclasses.replace(self, **fields_from(options, self.policy, self.cache))
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -206,74 +255,6 @@ def _nout_of(fn: Callable[..., Any]) -> int | None:
     return len(args)
 
 
-_POLICY_OPTIONS = frozenset(("retry", "timeout", "breaker", "when_rejected"))
-_CACHE_OPTIONS = ("cache_for", "cache_key", "cache_validator", "stale_if_error")
-_OWN_OPTIONS = (
-    "name",
-    "policy",
-    "trigger",
-    "skip_on_upstream_skip",
-    "state_handlers",
-    "on_failure",
-    "nout",
-    "key",
-    "validate",
-)
-
-
-def _fields_from(options: dict[str, Any], policy: Policy, cache: Caching | None = None) -> dict[str, Any]:
-    """Turn the options of `@task` into fields of Task: those of policy and cache are folded into one each."""
-    known = (*_OWN_OPTIONS, *sorted(_POLICY_OPTIONS), *_CACHE_OPTIONS, "max_retries", "retry_delay")
-    for name in options:
-        if name not in known:
-            raise InvalidTask(f"unknown task option {name!r}.{did_you_mean(name, known)}")
-    options = _with_retry_shorthand(options)
-    if options.get("policy", policy) is None:
-        options["policy"] = Policy()
-    changes = {name: value for name, value in options.items() if name in _POLICY_OPTIONS}
-    fields = {name: value for name, value in options.items() if name in _OWN_OPTIONS}
-    if changes and "policy" in fields:
-        raise InvalidTask(f"policy= already says all of it; leave out {', '.join(changes)}")
-    if changes:
-        fields["policy"] = policy.replace(**changes)
-    keeping = {name: value for name, value in options.items() if name in _CACHE_OPTIONS}
-    if keeping:
-        from asyncflow.caching.options import caching_from  # here, since most programs cache nothing
-
-        fields["cache"] = caching_from(keeping, cache)
-    if "state_handlers" in fields:
-        fields["state_handlers"] = checked_handlers(fields["state_handlers"], InvalidTask)
-    return fields
-
-
-def _with_retry_shorthand(options: dict[str, Any]) -> dict[str, Any]:
-    """Understand `max_retries=2, retry_delay=timedelta(seconds=1)` as `retry=Retry(3, delay=constant(1))`."""
-    given = {name for name in ("max_retries", "retry_delay") if options.get(name) is not None}
-    if not given:
-        return {name: value for name, value in options.items() if name not in ("max_retries", "retry_delay")}
-    if len(given) == 1:
-        raise InvalidTask("max_retries and retry_delay belong together; or write retry=Retry(3, delay=...)")
-    if options.get("retry") is not None:
-        raise InvalidTask("retry= already says all of it; leave out max_retries and retry_delay")
-    rest = {name: value for name, value in options.items() if name not in given}
-    return {**rest, "retry": Retry(options["max_retries"] + 1, delay=constant(options["retry_delay"]))}
-
-
-def checked_handlers(
-    handlers: Sequence[StateHandler] | None, refusal: type[AsyncflowError]
-) -> tuple[StateHandler, ...]:
-    """Return state handlers as a tuple.
-
-    Args:
-        handlers: what was given.
-        refusal: what is raised when one of them can't be called.
-    """
-    for handler in handlers or ():
-        if not callable(handler):
-            raise refusal(f"state handler {handler!r} is not callable; pass the function itself")
-    return tuple(handlers or ())
-
-
 class _Declare:
     """What `@task(...)` with options gives: it turns a function into a task with them."""
 
@@ -287,7 +268,7 @@ class _Declare:
     def __call__(self, fn: Callable[P, R], /) -> Task[P, R]: ...
 
     def __call__(self, fn: Callable[..., Any], /) -> Task[..., Any]:
-        return Task(fn, **_fields_from(self._options, Policy()))
+        return Task(fn, **fields_from(self._options, Policy()))
 
 
 @overload
@@ -320,6 +301,9 @@ def task(
     cache_key: CacheKeyOption | None = None,
     cache_validator: Validator | None = None,
     stale_if_error: float | timedelta = 0.0,
+    tags: Sequence[str] | None = None,
+    uses: Uses | None = None,
+    rollback: Rollback | Callable[..., Any] | None = None,
 ) -> _Declare: ...
 
 
@@ -352,6 +336,10 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             cache_validator: which arguments or flow parameters have to be the same, a rule of
                 `asyncflow.caching`; `all_inputs` when not given.
             stale_if_error: for how many more seconds an expired entry stands in when computing fails.
+            tags: words by which a flow's limits find the task.
+            uses: a Resource that an attempt takes a slot of, several of them, or `{resource: slots}`.
+            rollback: the function that undoes the task's effect when the flow run fails, or a Rollback; the
+                same as `on_rollback`.
 
     Returns:
         The Task, or for `@task(...)` what turns a function into one.

@@ -10,11 +10,20 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from asyncflow.examples import alerts, complaints, complaints_lines, hello, http, posts, silent_null
+from asyncflow.examples import (
+    alerts,
+    complaints,
+    complaints_lines,
+    hello,
+    http,
+    orders,
+    posts,
+    silent_null,
+)
 from asyncflow.flow import Flow
 from asyncflow.targets import flows_in
 
-MODULES = [hello, complaints, complaints_lines, alerts, silent_null, posts]
+MODULES = [hello, complaints, complaints_lines, alerts, silent_null, posts, orders]
 
 HITS = [
     {
@@ -109,6 +118,15 @@ def test_the_typo_raises_nothing_and_loses_the_date(folder, monkeypatch):
     answering(monkeypatch, lambda url: {"hits": {"hits": HITS}})
     assert silent_null.complaints_with_a_typo.run().result() == 3
     assert rows("complaints.db", "SELECT DISTINCT date_received FROM complaint") == [(None,)]
+
+
+def test_an_order_leaves_a_row_for_each_step(folder):
+    assert orders.order.run(item="a lamp").is_success()
+    assert rows("orders.db", "SELECT step, undone FROM entry ORDER BY number") == [
+        ("book", None),
+        ("charge", None),
+        ("ship", None),
+    ]
 
 
 def test_posts_are_joined(folder, monkeypatch):

@@ -210,7 +210,7 @@ class Try(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class WaitShape(msgspec.Struct, forbid_unknown_fields=True):
-    """A wait between attempts, before a start time, or until resumed."""
+    """A wait between attempts, before a start time, until resumed, or until there are slots."""
 
     started_s: float
     ended_s: float
@@ -234,6 +234,7 @@ class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     calls: int
     called_s: float
     changed_s: float
+    rolled_back: bool
     tries: list[Try]
     waits: list[WaitShape]
     map: MapShape | msgspec.UnsetType = msgspec.UNSET
@@ -288,6 +289,7 @@ class RunShape(Shape):
     attempts: int
     calls: int
     waited_s: float
+    queued_s: float
     tasks: list[TaskShape]
     faults: list[Struck]
     breakers: list[BreakerShape]

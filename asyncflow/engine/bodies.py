@@ -19,7 +19,7 @@ Body = Callable[..., Any]
 def body_of(task_run: TaskRun) -> Body:
     """Return the coroutine function that one attempt of a task run awaits."""
     task = task_run.task
-    body: Body = task.fn if task.is_async else in_thread(task_run)
+    body: Body = task.fn if task.is_async else in_thread(task.fn, task_run.note)
     if task_run.run.faults is not None and task_run.takes_faults:
         body = faulted(task_run, body)
     if task.validate:
@@ -27,12 +27,16 @@ def body_of(task_run: TaskRun) -> Body:
     return body
 
 
-def in_thread(task_run: TaskRun) -> Body:
-    """Return a coroutine function that runs a `def` body in the world's thread pool."""
-    fn = task_run.task.fn
+def in_thread(fn: Body, note: Callable[[str, dict[str, Any]], None]) -> Body:
+    """Return a coroutine function that runs a `def` body in the world's thread pool.
+
+    Args:
+        fn: the body.
+        note: records that a thread was given up.
+    """
 
     def left_behind(threads: int) -> None:
-        task_run.note("thread_abandoned", {"threads": threads})
+        note("thread_abandoned", {"threads": threads})
 
     async def body(*args: Any, **kwargs: Any) -> Any:
         value, error = await thread_pool().run(fn, args, kwargs, left_behind)

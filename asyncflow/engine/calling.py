@@ -8,23 +8,33 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from threading import get_ident
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from asyncflow import ambient
 from asyncflow.engine import collector
+from asyncflow.engine.accountable import AccountableRun
 from asyncflow.engine.face import RunFace
+from asyncflow.engine.limits import RunLimits
 from asyncflow.engine.mapped import MappedRun, known_length
 from asyncflow.engine.options import RunOptions
 from asyncflow.engine.record import Record
+from asyncflow.engine.rollback import ChildEffects, Effect
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.task_runs import TaskRuns
 from asyncflow.errors import InvalidFlow, UsageError
 from asyncflow.flow import Flow
-from asyncflow.handles import PLAIN, Handle, find_handles, source_of
+from asyncflow.handles import PLAIN, Handle, find_handles, scope, source_of
 from asyncflow.mapping import MapPlan
+from asyncflow.policy.slots import Demand
 from asyncflow.ports import Store
 from asyncflow.states import Pending, State
 from asyncflow.task import Task
+
+
+class ChildRun(TaskRun):
+    """The task run whose body is a run of a child flow: that takes slots, this one does not."""
+
+    __slots__ = ()
 
 
 class Calling(RunFace):
@@ -36,9 +46,11 @@ class Calling(RunFace):
         chance: the random stream from which backoff is drawn.
         elements: how many elements its maps had.
         element_attempts: how many attempts these made.
+        effects: what its task runs did that can be undone, in the order of their ends.
         faults: who is asked whether a fault strikes, or None.
         parameters: the flow's parameters, until all its task runs are final.
         gates: by task run, those upstream that decide whether it runs at all; outermost first.
+        limits: who may be at work at once.
     """
 
     __slots__ = (
@@ -51,6 +63,7 @@ class Calling(RunFace):
         "_foreign_counts",
         "_idle",
         "_keys",
+        "_looks_at_calls",
         "_loop",
         "_numbers",
         "_open",
@@ -59,11 +72,13 @@ class Calling(RunFace):
         "_thread",
         "chance",
         "create_future",
+        "effects",
         "element_attempts",
         "elements",
         "emit",
         "faults",
         "gates",
+        "limits",
         "options",
         "wall",
     )
@@ -82,6 +97,9 @@ class Calling(RunFace):
         self.options = options
         self._adapt = options.adapt
         world = ambient.world()
+        self.limits = RunLimits(flow, world)
+        self._looks_at_calls = self._adapt is not None or self.limits.are_own
+        self.effects: list[Effect | ChildEffects] = []
         self.wall = world.wall
         self.chance = world.stream("backoff")
         self.faults = options.faults
@@ -131,10 +149,8 @@ class Calling(RunFace):
                 f"task {task.name!r} was called in another thread than the one of flow run {self.name!r}; "
                 "call tasks in the flow's body, or make what runs in the thread a task itself"
             )
-        if task.key is not None:
-            self._claim(task.name, task.key)
-        if self._adapt is not None:
-            task = self._adapt(task)
+        if task.is_particular or self._looks_at_calls:
+            task, kind = self._looked_at(task, kind)
         fed_by = self._sources_of(args, kwargs) if args or kwargs else ()
         foreign = asyncio.current_task(self._loop) is not self._main
         counts = self._foreign_counts if foreign else self._counts
@@ -156,7 +172,8 @@ class Calling(RunFace):
     ) -> TaskRun:
         """Make a task run that runs the task once per element of its arguments."""
         length = known_length(task.name, args, kwargs)
-        return self.call(task, args, kwargs, partial(MappedRun, plan=plan, length=length))
+        demand = self._demand(task)
+        return self.call(task, args, kwargs, partial(MappedRun, plan=plan, length=length, demand=demand))
 
     def next_number(self) -> int:
         """Return a number for what is not a call but has events of its own: an element of a map."""
@@ -164,6 +181,21 @@ class Calling(RunFace):
         if number == collector.LARGE:
             self._calm = collector.enter()
         return number
+
+    def _looked_at(
+        self, task: Task[..., Any], kind: Callable[..., TaskRun]
+    ) -> tuple[Task[..., Any], Callable[..., TaskRun]]:
+        """Return what a call is made of where that is not plainly its task."""
+        if task.key is not None:
+            self._claim(task.name, task.key)
+        if kind is TaskRun and (demand := self._demand(task)) is not None:
+            kind = partial(AccountableRun, demand=demand)
+        return task if self._adapt is None else self._adapt(task), kind
+
+    def _demand(self, task: Task[..., Any]) -> Demand | None:
+        """Return the slots that an attempt of a task takes; None when its run has nothing to give back."""
+        demand = self.limits.demand(task) if task.is_particular or self.limits.are_own else ()
+        return demand if demand or task.rollback is not None else None
 
     def _claim(self, name: str, key: str) -> None:
         """Take a key for a call: two calls with one would share an idempotency key."""
@@ -184,9 +216,13 @@ class Calling(RunFace):
         async def child(*args: Any, **kwargs: Any) -> None:
             options = self.options.for_child(self.id)
             run = type(self)(flow, flow.bind(args, kwargs), self.record.store, options)
-            await run.finish_inside()
+            try:
+                await run.finish_inside()
+            finally:
+                if run.effects and run.is_success():
+                    self.effects.append(ChildEffects(cast("TaskRun", scope.get()), run.id, run.effects))
 
-        return self.call(Task(child, name=flow.name), args, kwargs)
+        return self.call(Task(child, name=flow.name), args, kwargs, ChildRun)
 
     def _sources_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[TaskRun, ...]:
         """Return the task runs whose values the arguments hold, each once."""

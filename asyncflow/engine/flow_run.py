@@ -12,6 +12,7 @@ from asyncflow.engine.conclusion import after_returned, after_signal, final_stat
 from asyncflow.engine.face import CANCELLED
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
+from asyncflow.engine.rollback import rolled_back
 from asyncflow.engine.shields import Shields
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.wiring import value_downstream
@@ -50,6 +51,7 @@ class FlowRun(Calling):
     def abandon(self) -> None:
         """Leave the run where it is, without waiting for anything: its end will not be recorded."""
         self.record.store.abandon()
+        self.limits.abandon()
         self._loop.set_exception_handler(lambda _loop, _context: None)  # what was left needs no complaint
 
     # ------------------------------------------------------------------ the run itself
@@ -82,6 +84,9 @@ class FlowRun(Calling):
         finally:
             if self._calm:
                 collector.leave()
+        if self.effects and final.is_failed():
+            self._ended = True  # undone is undone: a cancellation comes too late
+            final = await rolled_back(self, final)
         await self._end(final)
 
     async def _final_state(self) -> State:

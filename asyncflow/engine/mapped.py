@@ -11,8 +11,10 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from asyncflow.engine.accountable import AccountableElement
 from asyncflow.engine.element import Element
 from asyncflow.engine.elements import Children, Counts, Outcomes
 from asyncflow.engine.inputs import Link, Rows
@@ -22,6 +24,7 @@ from asyncflow.errors import UsageError
 from asyncflow.guard.policy import Policy
 from asyncflow.handles import find_handles
 from asyncflow.mapping import MapPlan, is_sized, same_length
+from asyncflow.policy.slots import Demand
 from asyncflow.signals import ENDRUN, Signal
 from asyncflow.states import Cancelled, Failed, Retrying, Running, State, Success
 from asyncflow.task import Task
@@ -66,6 +69,7 @@ class MappedRun(TaskRun):
 
     __slots__ = (
         "_declared",
+        "_element",
         "_gate",
         "_late",
         "_live",
@@ -97,8 +101,10 @@ class MappedRun(TaskRun):
         *,
         plan: MapPlan,
         length: int | None,
+        demand: Demand | None = None,
     ) -> None:
         self._declared = task
+        self._element = Element if demand is None else partial(AccountableElement, demand=demand)
         self._gate = False
         self._ready: deque[int] = deque()
         self._near: dict[int, int] = {}
@@ -120,7 +126,7 @@ class MappedRun(TaskRun):
             held: list[Any] = []
             find_handles((args, kwargs), held)
             fed_by = run.own(held)
-        own = replace(task, fn=self._run_elements, policy=Policy(), validate=False, nout=None)
+        own = replace(task, fn=self._run_elements, policy=Policy(), validate=False, nout=None, rollback=None)
         super().__init__(run, own, args, kwargs, cast("tuple[Any, ...]", fed_by), number, place)
         if links:
             self._follow()
@@ -288,7 +294,7 @@ class MappedRun(TaskRun):
             if index is None or row is None:
                 break
             self._outcomes.open(index)
-            element = Element(self, *row, index, is_told=index < TOLD)
+            element = self._element(self, *row, index, is_told=index < TOLD)
             self._live[index] = element
             element.begin()
             in_a_row += 1

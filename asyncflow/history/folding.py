@@ -15,7 +15,6 @@ from asyncflow.events import RunHeader, plain_detail
 from asyncflow.history.elements import MapFold
 from asyncflow.history.record import (
     PENDING,
-    WAITING,
     Attempt,
     BreakerChange,
     Fault,
@@ -24,6 +23,7 @@ from asyncflow.history.record import (
     Standing,
     TaskHistory,
     Wait,
+    is_wait,
     outcome_of,
     reason_of,
     standing,
@@ -38,7 +38,7 @@ class _Task:
 
     __slots__ = (
         "attempt_count", "attempts", "cache", "call_count", "called", "changed", "element_of", "faults",
-        "index", "key", "map", "name", "number", "open", "state", "upstream", "wait", "waits",
+        "index", "key", "map", "name", "number", "open", "rolled_back", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:
@@ -60,6 +60,7 @@ class _Task:
         self.element_of = 0
         self.index: int | None = None
         self.cache = ""
+        self.rolled_back = False
 
     def move(self, offset: float, attempt: int, state: Standing) -> None:
         """Take a change of state."""
@@ -78,7 +79,7 @@ class _Task:
             self._unstarted(attempt, offset, state)
         if state.name == "Running":
             self.open = (attempt, offset)
-        elif state.name in WAITING:
+        elif is_wait(state):
             self.wait = Wait(offset, offset, state.name, reason_of(state), state.detail, is_over=False)
         self.state = state
         self.changed = offset
@@ -154,6 +155,7 @@ class _Task:
             element_of=self.element_of,
             index=self.index,
             cache=self.cache,
+            rolled_back=self.rolled_back,
         )
 
 
@@ -283,6 +285,13 @@ class History:
     def _not_kept(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
         self._task(task, offset).cache = f"The result was not kept: {detail.get('text', '')}."
 
+    def _undone(self, offset: float, task: int, _attempt: int, _detail: Any) -> None:
+        self._task(task, offset).rolled_back = True
+
+    def _not_undone(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
+        text = f"the rollback of {detail.get('key', '')!r} failed: {detail.get('error', '')}"
+        self._bounded(self._notices).append(Notice(offset, task, text))
+
     def _began(self, _offset: float, _task: int, _attempt: int, detail: Any) -> None:
         self._scheduled = detail.get("scheduled")
 
@@ -307,6 +316,8 @@ _TAKERS = {
     "thread_abandoned": History._thread,
     "cache_missed": History._missed,
     "cache_not_kept": History._not_kept,
+    "rolled_back": History._undone,
+    "rollback_failed": History._not_undone,
     "run_ended": History._over,
 }
 

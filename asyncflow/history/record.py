@@ -132,12 +132,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Time between attempts, before a start time, or until resumed.
+    """Time between attempts, before a start time, until resumed, or until there are slots.
 
     Attributes:
         started: seconds into the run.
         ended: seconds into the run; the instant of the view while the wait lasts.
-        state: Retrying, Scheduled or Paused.
+        state: Retrying, Scheduled, Paused, or Pending for slots.
         reason: one sentence for why.
         detail: the numbers behind it.
         is_over: whether it has ended.
@@ -163,7 +163,7 @@ class BreakerChange:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that went wrong beside the tasks: a handler that raised, a thread that was given up."""
+    """What went wrong beside the tasks: a handler that raised, a thread that was given up, a rollback."""
 
     offset: float
     task: int
@@ -190,6 +190,7 @@ class TaskHistory:
         element_of: the number of the mapped task that it is an element of, or 0.
         index: its place among the elements, or None.
         cache: what the cache said to it, in a sentence: why no entry was used, or why none was kept.
+        rolled_back: whether what it did was undone after the flow run failed.
     """
 
     number: int
@@ -207,6 +208,7 @@ class TaskHistory:
     element_of: int = 0
     index: int | None = None
     cache: str = ""
+    rolled_back: bool = False
 
     @property
     def repeats(self) -> int:
@@ -260,10 +262,22 @@ class RunHistory:
     @property
     def waited(self) -> float:
         """Seconds that tasks spent between attempts, all of them added up."""
-        waits = (
-            wait for task in (*self.tasks, *self.elements) for wait in task.waits if wait.state == "Retrying"
-        )
+        return self._waited_in("Retrying")
+
+    @property
+    def queued(self) -> float:
+        """Seconds that tasks waited for slots, all of them added up."""
+        return self._waited_in("Pending")
+
+    def _waited_in(self, state: str) -> float:
+        tasks = (*self.tasks, *self.elements)
+        waits = (wait for task in tasks for wait in task.waits if wait.state == state)
         return sum((wait.ended - wait.started for wait in waits), 0.0)
+
+
+def is_wait(state: Standing) -> bool:
+    """Return whether a task run waits in that state, other than for what is upstream."""
+    return state.name in WAITING or "slots" in state.detail
 
 
 def standing(detail: Any) -> Standing:
@@ -320,4 +334,4 @@ def reason_of(state: Standing) -> str:
     if said:
         return str(said)
     default = BY_NAME[state.name].default_message if state.name in BY_NAME else ""
-    return state.message if state.name in WAITING and state.message != default else ""
+    return state.message if is_wait(state) and state.message != default else ""

@@ -160,6 +160,8 @@ def _waits(run: _Run, task: int, attempt: int, name: str, detail: Any) -> None:
             _say(run, _WARNING, task, attempt, f"Retrying {when}: {_cause(state)}", **told)
     elif name in ("Paused", "Scheduled"):
         _say(run, _INFO, task, attempt, f"{name}: {standing(detail).message}")
+    elif _desk.least <= _INFO and (state := standing(detail)).detail.get("slots"):
+        _say(run, _INFO, task, attempt, state.message)
 
 
 def _cause(state: Standing) -> str:
@@ -257,6 +259,16 @@ def _not_kept(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> 
     _say(run, _WARNING, task, attempt, f"The result was not kept: {detail.get('text')}")
 
 
+def _undone(run: _Run, _task: int, _attempt: int, detail: Mapping[str, Any]) -> None:
+    key, hook = detail.get("key"), detail.get("hook")
+    _say(run, _INFO, 0, 0, f"Rolled back task run {key!r} with {hook!r}", task_run=key)
+
+
+def _not_undone(run: _Run, _task: int, _attempt: int, detail: Mapping[str, Any]) -> None:
+    key = detail.get("key")
+    _say(run, _ERROR, 0, 0, f"The rollback of task run {key!r} failed: {detail.get('error')}", task_run=key)
+
+
 def _over(run: _Run, _task: int, _attempt: int, _detail: Any) -> None:
     _desk.runs.pop(run.header.id, None)
 
@@ -271,5 +283,7 @@ _TELLERS: Mapping[str, Callable[[_Run, int, int, Any], None]] = {
     "thread_abandoned": _thread,
     "cache_missed": _missed,
     "cache_not_kept": _not_kept,
+    "rolled_back": _undone,
+    "rollback_failed": _not_undone,
     "run_ended": _over,
 }

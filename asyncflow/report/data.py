@@ -13,10 +13,11 @@
     attempts     all tries of all tasks
     calls        tries whose body ran
     waited_s     seconds between attempts, all tasks added up
+    queued_s     seconds of waiting for slots, all tasks added up
     tasks        a list in the order of calls: {number, name, key, upstream [numbers], state, how, message,
-                 error?, attempts, calls, cache, called_s, changed_s, tries [...], waits [...]}; of a mapped
-                 task also map {states {name: count}, retried, expected, elements [like tasks, with index]},
-                 where elements has those that are known one by one
+                 error?, attempts, calls, cache, called_s, changed_s, rolled_back, tries [...], waits
+                 [...]}; of a mapped task also map {states {name: count}, retried, expected, elements
+                 [like tasks, with index]}, where elements has those that are known one by one
     tries        {number, started_s, ended_s, outcome, called, retried, why, detail, error?, faults [...]}
     cache        what the cache said to the task, in a sentence; empty when nothing
     waits        {started_s, ended_s, state, reason, is_over}
@@ -27,7 +28,7 @@
     world        real, or simulated: in virtual time
     error        {type, text, notes}
 
-Names that end in `_s` are seconds; all but `duration_s` and `waited_s` count from the run's start.
+Names that end in `_s` are seconds; all but those three of the run count from the run's start.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def run_to_json(history: RunHistory) -> dict[str, Any]:
         "attempts": history.attempts,
         "calls": history.calls,
         "waited_s": history.waited,
+        "queued_s": history.queued,
         "tasks": [{**_task(task), **_map(task, history)} for task in history.tasks],
         "faults": [_fault(fault) for fault in history.faults],
         "breakers": [
@@ -98,6 +100,7 @@ def _task(task: TaskHistory) -> dict[str, Any]:
         "cache": task.cache,
         "called_s": task.called,
         "changed_s": task.changed,
+        "rolled_back": task.rolled_back,
         "tries": [_attempt(attempt) for attempt in task.attempts],
         "waits": [_wait(wait) for wait in task.waits],
     }

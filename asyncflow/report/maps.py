@@ -11,7 +11,7 @@ from asyncflow.history.record import Attempt, RunHistory, TaskHistory, outcome_o
 from asyncflow.report.canvas import Look
 from asyncflow.report.rows import Row, tries_text
 from asyncflow.report.track import draw_track
-from asyncflow.report.words import counts_of, mark
+from asyncflow.report.words import counts_of, mark_of
 
 FEW = 6
 """The elements of a map that has no more are shown one by one."""
@@ -21,7 +21,7 @@ def map_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
     """Return the row of a mapped task."""
     elements = task.elements
     assert elements is not None
-    shown = mark(task.state)
+    shown = mark_of(task)
     counts = counts_of(elements, unicode=look.unicode)
     spanned = _spanned(task, history)
     of = elements.expected
@@ -60,7 +60,7 @@ def element_rows(history: RunHistory, task: TaskHistory, look: Look, *, every: b
 
 
 def _element_row(element: TaskHistory, look: Look) -> Row:
-    shown = mark(element.state)
+    shown = mark_of(element)
     return Row(
         name=f"  [{element.index}]",
         full=f"{look.of(shown)} {look.clean(shown.word)}",

@@ -12,7 +12,7 @@ from asyncflow.history.record import Attempt, ErrorText, RunHistory, TaskHistory
 from asyncflow.history.why import explain
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped, fit, wrapped
 from asyncflow.report.timeline import header_line, timeline
-from asyncflow.report.words import ago, counts_of, duration, fill, mark, plural
+from asyncflow.report.words import ago, counts_of, duration, fill, mark, mark_of, plural
 
 _MOST_STORIES = 30
 _MOST_ATTEMPTS = 20
@@ -86,6 +86,7 @@ def _facts(history: RunHistory, look: Look, now: float, zone: tzinfo | None) -> 
         "elements": f"{elements:,} of mapped tasks" if elements else "",
         "attempts": attempts if history.tasks else "",
         "waited": f"{duration(history.waited)} in all between attempts" if history.waited else "",
+        "queued": f"{duration(history.queued)} in all for slots" if history.queued else "",
         "faults": f"{len(history.faults):,} injected" if history.faults else "",
         "parameters": ", ".join(f"{name}={value}" for name, value in header.parameters.items()),
         "part of": header.parent or "",
@@ -127,12 +128,12 @@ def _has_story(task: TaskHistory) -> bool:
     plain = task.state.name in ("Success", "Pending", "Running") and task.state.how in ("", "at once")
     tries = 0 if task.elements is not None else task.attempt_count
     struck = any(attempt.faults for attempt in task.attempts)
-    return not plain or bool(task.cache) or tries > 1 or struck
+    return not plain or bool(task.cache) or task.rolled_back or tries > 1 or struck
 
 
 def _story(task: TaskHistory, look: Look) -> list[Line]:
     """Return what happened to one task."""
-    shown = mark(task.state)
+    shown = mark_of(task)
     tries = plural(task.attempt_count, "attempt") if task.attempt_count else "the body never ran"
     if task.elements is not None:
         tries = counts_of(task.elements, unicode=look.unicode) or "no elements"
@@ -150,6 +151,9 @@ def _story(task: TaskHistory, look: Look) -> list[Line]:
     error = task.state.error
     if _ends_with_message(task) and (error is None or error != last):
         lines += _paragraph(_without_type(task.state.message, error), 2, look)
+    for wait in task.waits[-_MOST_ATTEMPTS:]:
+        if wait.state == "Pending":
+            lines += _paragraph(f"{duration(wait.ended - wait.started)}: {wait.reason}", 2, look)
     for attempt in task.attempts[-_MOST_ATTEMPTS:]:
         lines += _attempt(attempt, look)
     if error is not None and error != last and error.text not in task.state.message:

@@ -20,7 +20,7 @@ from asyncflow.report.maps import element_rows, map_row
 from asyncflow.report.rows import GAP, Row, fit_columns, row_line, title_line, tries_text
 from asyncflow.report.tally import Group, Tally, tally_of
 from asyncflow.report.track import draw_track
-from asyncflow.report.words import fill, mark, plural
+from asyncflow.report.words import fill, mark, mark_of, plural
 
 MOST_ROWS = 40
 """A run with more tasks than this is told by name."""
@@ -118,7 +118,7 @@ def _task_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
     """Return a task's row; one that waits for others says for which."""
     if task.elements is not None and task.elements.total:
         return map_row(task, history, look)
-    shown = mark(task.state)
+    shown = mark_of(task)
     return Row(
         name=look.clean(task.name),
         full=f"{look.of(shown)} {look.clean(shown.word)}",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from asyncflow.history.elements import Elements
-from asyncflow.history.record import Outcome, Standing
+from asyncflow.history.record import Outcome, Standing, TaskHistory
 from asyncflow.human import ago, duration, plural
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "duration",
     "fill",
     "mark",
+    "mark_of",
     "plural",
 ]
 
@@ -68,6 +69,9 @@ _ROADS: Mapping[str, Mark] = {
     "by signal": Mark("✓", "+", "Success by signal", "signal"),
     "by handler": Mark("✓", "+", "Success by handler", "success"),
 }
+
+ROLLED_BACK = Mark("↶", "<", "Success, rolled back", "signal")
+"""A success that was undone."""
 
 WORST_FIRST = (
     "Crashed", "Failed", "TimedOut", "ValidationFailed", "TriggerFailed", "Cancelled", "Retrying", "Paused",
@@ -131,7 +135,7 @@ _FILLS: Mapping[str, tuple[str, str, str]] = {
 }
 
 _TABLES: tuple[Mapping[str, tuple[str, ...]], ...] = (MARKS, _ROADS, SIGNS, _FILLS)
-EVERY_SIGN = "".join(row[0] for table in _TABLES for row in table.values())
+EVERY_SIGN = ROLLED_BACK.sign + "".join(row[0] for table in _TABLES for row in table.values())
 """All signs that are not ASCII, for asking whether an encoding has them."""
 
 
@@ -152,6 +156,11 @@ def counts_of(elements: Elements, *, unicode: bool) -> str:
             roads = [(count - elements.retried, MARKS[name]), (elements.retried, _ROADS["after retry"])]
         told += [(number, found) for number, found in roads if number]
     return " ".join(f"{number:,} {found.sign if unicode else found.ascii}" for number, found in told)
+
+
+def mark_of(task: TaskHistory) -> Mark:
+    """Return how a task's state is shown, with what became of it later."""
+    return ROLLED_BACK if task.rolled_back and task.state.name == "Success" else mark(task.state)
 
 
 def fill(outcome: Outcome, *, unicode: bool) -> tuple[str, str]:

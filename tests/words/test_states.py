@@ -49,7 +49,7 @@ ASKED = {
 }
 
 LEGAL = {
-    "Pending": ENDS | {"Scheduled", "Retrying", "Paused", "Running"},
+    "Pending": ENDS | {"Pending", "Scheduled", "Retrying", "Paused", "Running"},
     "Scheduled": ENDS | {"Pending", "Retrying", "Paused", "Running"},
     "Retrying": ENDS | {"Pending", "Retrying", "Paused", "Running"},
     "Paused": ENDS | {"Pending", "Running"},

@@ -1,0 +1,102 @@
+"""The options of `@task`: which there are, and how they become the fields of a Task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from asyncflow.errors import AsyncflowError, InvalidTask, did_you_mean
+from asyncflow.guard.policy import Policy
+from asyncflow.policy.backoff import constant
+from asyncflow.policy.retry import Retry
+from asyncflow.policy.slots import checked_tags, checked_uses
+from asyncflow.rollback import as_rollback
+
+if TYPE_CHECKING:
+    from asyncflow.caching.options import Caching
+
+StateHandler = Callable[[Any, Any, Any], Any]
+"""`handler(obj, old, new)`, sync or async; a State that it returns replaces the new one."""
+
+FailureHandler = Callable[[Any, Any], Any]
+"""`on_failure(obj, state)`, called once for a final failure."""
+
+_POLICY_OPTIONS = frozenset(("retry", "timeout", "breaker", "when_rejected"))
+_CACHE_OPTIONS = ("cache_for", "cache_key", "cache_validator", "stale_if_error")
+_OWN_OPTIONS = (
+    "name",
+    "policy",
+    "trigger",
+    "skip_on_upstream_skip",
+    "state_handlers",
+    "on_failure",
+    "nout",
+    "key",
+    "validate",
+    "tags",
+    "uses",
+    "rollback",
+)
+
+
+def fields_from(options: dict[str, Any], policy: Policy, cache: Caching | None = None) -> dict[str, Any]:
+    """Turn the options of `@task` into fields of Task: those of policy and cache are folded into one each."""
+    known = (*_OWN_OPTIONS, *sorted(_POLICY_OPTIONS), *_CACHE_OPTIONS, "max_retries", "retry_delay")
+    for name in options:
+        if name not in known:
+            raise InvalidTask(f"unknown task option {name!r}.{did_you_mean(name, known)}")
+    options = _with_retry_shorthand(options)
+    if options.get("policy", policy) is None:
+        options["policy"] = Policy()
+    changes = {name: value for name, value in options.items() if name in _POLICY_OPTIONS}
+    fields = {name: value for name, value in options.items() if name in _OWN_OPTIONS}
+    if changes and "policy" in fields:
+        raise InvalidTask(f"policy= already says all of it; leave out {', '.join(changes)}")
+    if changes:
+        fields["policy"] = policy.replace(**changes)
+    keeping = {name: value for name, value in options.items() if name in _CACHE_OPTIONS}
+    if keeping:
+        from asyncflow.caching.options import caching_from  # here, since most programs cache nothing
+
+        fields["cache"] = caching_from(keeping, cache)
+    for name, read in _READERS.items():
+        if name in fields:
+            fields[name] = read(fields[name])
+    return fields
+
+
+def _with_retry_shorthand(options: dict[str, Any]) -> dict[str, Any]:
+    """Understand `max_retries=2, retry_delay=timedelta(seconds=1)` as `retry=Retry(3, delay=constant(1))`."""
+    given = {name for name in ("max_retries", "retry_delay") if options.get(name) is not None}
+    if not given:
+        return {name: value for name, value in options.items() if name not in ("max_retries", "retry_delay")}
+    if len(given) == 1:
+        raise InvalidTask("max_retries and retry_delay belong together; or write retry=Retry(3, delay=...)")
+    if options.get("retry") is not None:
+        raise InvalidTask("retry= already says all of it; leave out max_retries and retry_delay")
+    rest = {name: value for name, value in options.items() if name not in given}
+    return {**rest, "retry": Retry(options["max_retries"] + 1, delay=constant(options["retry_delay"]))}
+
+
+def checked_handlers(
+    handlers: Sequence[StateHandler] | None, refusal: type[AsyncflowError]
+) -> tuple[StateHandler, ...]:
+    """Return state handlers as a tuple.
+
+    Args:
+        handlers: what was given.
+        refusal: what is raised when one of them can't be called.
+    """
+    for handler in handlers or ():
+        if not callable(handler):
+            raise refusal(f"state handler {handler!r} is not callable; pass the function itself")
+    return tuple(handlers or ())
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "tags": checked_tags,
+    "uses": checked_uses,
+    "rollback": as_rollback,
+    "state_handlers": lambda handlers: checked_handlers(handlers, InvalidTask),
+}
+"""What makes a field of an option that may be said in several ways."""
