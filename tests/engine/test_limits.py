@@ -11,7 +11,8 @@ from asyncflow import Breaker, Retry, ambient, constant, flow, signals, task, un
 from asyncflow.engine.limits import Desk
 from asyncflow.errors import InvalidPolicy
 from asyncflow.policies import Resource
-from tests.engine.kit import moves, of_kind, play, states, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import moves, of_kind, play, states
 
 
 class Gauge:
@@ -226,7 +227,7 @@ def test_slots_come_back_however_a_task_run_ends(how):
         await run.wait()
         return run, door_in_this_world()
 
-    run, door = virtually(story())
+    run, door = run_virtual(story())
     assert run.tasks["work"].is_success()
     assert (door.taken, door.waiting) == (0, 0)
 
@@ -252,7 +253,7 @@ def test_a_cancelled_run_leaves_the_queue_clean_and_the_next_run_goes_on(at):
         await second.wait()
         return first, second, door_in_this_world()
 
-    first, second, door = virtually(story())
+    first, second, door = run_virtual(story())
     assert first.is_cancelled()
     assert second.is_success()
     assert (door.taken, door.waiting) == (0, 0)
@@ -277,7 +278,7 @@ def test_a_run_whose_own_limit_is_full_keeps_no_slot_of_what_others_need():
             await run.wait()
         return took(runs[1])
 
-    assert virtually(story()) <= 10.0 + 3.0
+    assert run_virtual(story()) <= 10.0 + 3.0
 
 
 def test_a_child_run_takes_no_slot_of_its_parent_and_has_limits_of_its_own():
@@ -311,8 +312,8 @@ def test_a_resource_is_the_same_over_runs_and_worlds_have_their_own():
             await run.wait()
         return [took(run) for run in runs]
 
-    assert virtually(story()) == [1.0, 2.0, 3.0]
-    assert virtually(story()) == [1.0, 2.0, 3.0]
+    assert run_virtual(story()) == [1.0, 2.0, 3.0]
+    assert run_virtual(story()) == [1.0, 2.0, 3.0]
 
 
 def test_the_same_name_with_another_capacity_is_an_error_at_the_call():
@@ -379,7 +380,7 @@ def test_a_body_that_leaves_by_sys_exit_gives_its_slot_back():
             await run.wait()
         return door_in_this_world()
 
-    assert virtually(story()).taken == 0
+    assert run_virtual(story()).taken == 0
 
 
 def test_an_abandoned_run_gives_back_what_it_has():
@@ -400,7 +401,7 @@ def test_an_abandoned_run_gives_back_what_it_has():
         await run.wait()
         return taken, (door.taken, door.waiting)
 
-    assert virtually(story()) == ((0, 0), (0, 0))
+    assert run_virtual(story()) == ((0, 0), (0, 0))
 
 
 def test_runs_on_loops_of_two_threads_share_a_resource():
@@ -488,7 +489,7 @@ def test_states_name_those_that_wait_while_they_wait():
         await run.wait()
         return waits, states(run)
 
-    waits, after = virtually(story())
+    waits, after = run_virtual(story())
     assert waits.is_pending()
     assert waits.message == "Waits for a slot of resource 'door', tag 'db'."
     assert after == {"work": "Cancelled", "work#2": "Cancelled"}

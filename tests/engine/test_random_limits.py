@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asyncflow import Retry, ambient, constant, flow, task
 from asyncflow.policies import Resource
-from tests.engine.kit import virtually
+from tests.clock import run_virtual
 
 CAPACITY = {"door": 1, "desk": 3}
 LIMITS = {"db": 2}
@@ -125,7 +125,7 @@ def test_the_rules_of_limits_and_rollback_hold(steps, cancel_at, again_after, fa
         assert [(limit.taken, limit.waiting) for limit in limits] == [(0, 0)] * len(limits)
         return run
 
-    run = virtually(story())
+    run = run_virtual(story())
     assert watch.running == 0
     assert watch.undone == (list(reversed(watch.done)) if run.is_failed() else [])
     told = [event.detail["key"] for event in run.events if event.kind == "rolled_back"]

@@ -9,7 +9,8 @@ import pytest
 from asyncflow import Retry, constant, current, flow, signals, task
 from asyncflow.errors import InvalidTask
 from asyncflow.states import Cancelled, Failed, Success, TimedOut
-from tests.engine.kit import of_kind, play, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import of_kind, play
 
 
 class Desk:
@@ -181,7 +182,7 @@ def test_a_cancelled_run_is_rolled_back_and_further_cancellations_come_too_late(
         await run.wait()
         return run
 
-    run = virtually(story())
+    run = run_virtual(story())
     assert run.is_cancelled()
     assert run.state.message == "never mind Rolled back: book."
     assert desk.lines == ["book Rome", "cancel booking of Rome (Rome, 3)"]
@@ -304,7 +305,7 @@ def test_signals_and_other_ways_to_leave_a_hook(error, told):
             assert isinstance(error, SystemExit)
         return run
 
-    assert told in virtually(story()).state.message
+    assert told in run_virtual(story()).state.message
 
 
 def test_undoing_has_an_idempotency_key_of_its_own_and_calls_no_tasks():
@@ -435,7 +436,7 @@ def test_a_loop_that_ends_cuts_the_hook_at_work_and_the_others_still_run():
         await asyncio.sleep(0.5)
         return run
 
-    run = virtually(leave_early())
+    run = run_virtual(leave_early())
     assert run.is_final()
     assert run.state.detail == {"rolled_back": ["charge", "book"], "rollback_failed": ["book#2"]}
 
