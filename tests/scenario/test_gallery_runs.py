@@ -85,7 +85,7 @@ def test_every_scenario_and_every_variant_holds(played: Played, part: Part) -> N
 
 
 def test_the_gallery_is_played_within_seconds(played: Played) -> None:
-    assert sum(played(part)[0].history.ended for part in PARTS) < 10
+    assert sum(played(part)[0].history.ended for part in PARTS) < 20
 
 
 # ---------------------------------------------------------------------- one expectation changed
