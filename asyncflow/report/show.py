@@ -115,12 +115,8 @@ def _stories(history: RunHistory, look: Look) -> list[Line]:
 
 def _has_story(task: TaskHistory) -> bool:
     plain = task.state.name in ("Success", "Pending", "Running") and task.state.how in ("", "at once")
-    return (
-        not plain
-        or bool(task.cache)
-        or task.attempt_count > 1
-        or any(attempt.faults for attempt in task.attempts)
-    )
+    struck = any(attempt.faults for attempt in task.attempts)
+    return not plain or bool(task.cache) or task.attempt_count > 1 or struck
 
 
 def _story(task: TaskHistory, look: Look) -> list[Line]:
