@@ -94,19 +94,16 @@ class Keeping:
 
     def _stands_in(self, entry: CacheEntry, text: str, *, stale: bool = False) -> Cached:
         """Return the state for an entry that stands in for the body."""
-        state = Cached(
-            text,
-            entry.value(),
-            {
-                "family": self._recipe.family,
-                "made": entry.made,
-                "expires": entry.expires,
-                "run": entry.run,
-                "stale": stale,
-                "waited": self._waited,
-            },
-        )
-        self._task_run.note("cache_hit", dict(state.detail))
+        detail = {
+            "family": self._recipe.family,
+            "made": entry.made,
+            "expires": entry.expires,
+            "run": entry.run,
+            "stale": stale,
+            "waited": self._waited,
+        }
+        state = Cached(text, entry.value(), detail)
+        self._task_run.note("cache_hit", detail)
         return state
 
     def _missed(self, reason: Reason, text: str) -> None:
