@@ -16,6 +16,9 @@ from asyncflow.errors import InvalidTask
 
 Inputs = Callable[..., Mapping[str, Any]]
 
+_MOST_KNOWN = 1000
+_LONGEST = 200
+
 
 class Recipe:
     """Makes the keys of one task.
@@ -43,6 +46,7 @@ class Recipe:
         self._fn = fn
         self._name = name
         self._inputs = inputs
+        self._known: dict[tuple[Any, ...], CacheKey] = {}
         validator = caching.cache_validator
         if accepts is not None and validator.of == "inputs":
             for wanted in validator.names or ():
@@ -74,6 +78,24 @@ class Recipe:
             Unkeyable: when there is none: an argument can't be part of one, or a function of the user's
                 raised or gave None.
         """
+        brief = _brief(args) if not kwargs and self._by_inputs else None
+        if brief is None:
+            return self._made(args, kwargs, parameters)
+        known = self._known.get(brief)
+        if known is None:
+            if len(self._known) == _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[brief] = self._made(args, kwargs, parameters)
+        return known
+
+    @cached_property
+    def _by_inputs(self) -> bool:
+        """Whether nothing but the arguments makes the key."""
+        return self.caching.cache_validator.of == "inputs" and not callable(self.caching.cache_key)
+
+    def _made(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], parameters: Mapping[str, Any]
+    ) -> CacheKey:
         own = self.caching.cache_key
         validator = self.caching.cache_validator
         if callable(own):
@@ -85,6 +107,15 @@ class Recipe:
         except Unkeyable as problem:
             raise Unkeyable(_culprit(counts, problem)) from None
         return CacheKey(self.family, inputs, self.code)
+
+
+def _brief(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Return few and short arguments in a form that a dict finds by value and type; None for others."""
+    for value in args:
+        kind = type(value)
+        if kind is not int and value is not None and (kind is not str or len(value) > _LONGEST):
+            return None
+    return args
 
 
 def _asked(own: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from asyncflow.caching.options import Caching
 from asyncflow.entries import CacheEntry, Shelf
-from asyncflow.human import ago, instant
+from asyncflow.human import ago
 
 Reason = Literal["no entry", "expired", "other code", "other inputs", "never used", "no key", "unreadable"]
 """Why no entry was used."""
@@ -24,6 +24,9 @@ class Miss(NamedTuple):
     reason: Reason
     text: str
     stale: CacheEntry | None = None
+
+
+NEVER_USED = Miss("never used", "cache_validator=never_use computes afresh each time.")
 
 
 def judge(shelf: Shelf, caching: Caching, now: float) -> CacheEntry | Miss:
@@ -60,13 +63,12 @@ def _without(shelf: Shelf) -> Miss:
     return Miss("no entry", "There is no cache entry yet.")
 
 
-def hit_text(entry: CacheEntry, caching: Caching, now: float) -> str:
-    """Return the sentence of a state that an entry stood in for."""
-    until = instant(valid_until(entry, caching))
-    return f"Computed {ago(now - entry.made)} by run {entry.run}, valid until {until}."
+def hit_text(entry: CacheEntry, now: float) -> str:
+    """Return the sentence of a state for which a valid entry stood in."""
+    return f"Computed {ago(now - entry.made)} by run {entry.run}."
 
 
 def stale_text(entry: CacheEntry, caching: Caching, now: float, why: str) -> str:
-    """Return the sentence of a state that an expired entry stood in for."""
+    """Return the sentence of a state for which an expired entry stood in."""
     over = ago(now - valid_until(entry, caching))
     return f"Computing failed ({why}); the entry that expired {over}, computed by run {entry.run}, stands in."

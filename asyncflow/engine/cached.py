@@ -7,14 +7,15 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from asyncflow import ambient
-from asyncflow.engine.turns import turns_of
+from asyncflow.caching.canonical import Unkeyable
+from asyncflow.caching.validity import NEVER_USED, Miss, Reason, hit_text, judge, stale_text
+from asyncflow.engine.turns import Turns, turns_of
 from asyncflow.entries import CacheEntry, CacheKey
 from asyncflow.errors import NotStorable, StoreError
 from asyncflow.human import instant
 from asyncflow.states import Cached, Failed, State, Success, TimedOut
 
 if TYPE_CHECKING:
-    from asyncflow.caching.validity import Reason
     from asyncflow.engine.task_run import TaskRun
 
 
@@ -28,14 +29,14 @@ class Keeping:
         task_run: whose results they are.
     """
 
-    __slots__ = ("_key", "_place", "_recipe", "_run", "_stale", "_task_run", "_turns", "_waited")
+    __slots__ = ("_cache", "_key", "_place", "_recipe", "_run", "_stale", "_task_run", "_waited")
 
     def __init__(self, task_run: TaskRun) -> None:
         assert task_run.task.recipe is not None
         self._recipe = task_run.task.recipe
         self._task_run = task_run
         self._run = task_run.run
-        self._turns = turns_of(ambient.world())
+        self._cache = task_run.run.record.store.cache
         self._key: CacheKey | None = None
         self._place: Hashable = None
         self._stale: CacheEntry | None = None
@@ -43,21 +44,35 @@ class Keeping:
 
     async def look(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Cached | None:
         """Return the state of a hit; without one, take the turn at computing and return None."""
-        from asyncflow.caching.canonical import Unkeyable
-
         try:
             self._key = key = self._recipe.key(args, kwargs, self._run.parameters)
         except Unkeyable as why:
             self._missed("no key", f"The result is not cached: {why}.")
             return None
-        await self._take_turn(key)
-        if not self._recipe.caching.cache_validator.reads:
-            self._missed("never used", "cache_validator=never_use computes afresh each time.")
+        found = await self._found(key)
+        if isinstance(found, Miss):
+            await self._take_turn(key)
+            if self._waited:
+                found = await self._found(key)  # what it waited for may be there now
+        if isinstance(found, Miss):
+            self._stale = found.stale
+            self._missed(found.reason, found.text)
             return None
-        hit = await self._hit(key)
-        if hit is not None:
-            self.leave()
-        return hit
+        self.leave()
+        return found
+
+    async def _found(self, key: CacheKey) -> Cached | Miss:
+        """Return the state of a hit, or why there is none."""
+        caching, now = self._recipe.caching, self._run.wall()
+        if not caching.cache_validator.reads:
+            return NEVER_USED
+        try:
+            found = judge(await self._cache.find(key), caching, now)
+            return found if isinstance(found, Miss) else self._stands_in(found, hit_text(found, now))
+        except StoreError as error:
+            return Miss("unreadable", f"The cache can't be read: {error}")
+        except NotStorable as why:
+            return Miss("unreadable", f"The cache entry can't be read: {why}.")
 
     async def _take_turn(self, key: CacheKey) -> None:
         place = (self._run.store, key)
@@ -67,35 +82,27 @@ class Keeping:
         assert mine is not None
         mine.add_done_callback(lambda _task: self.leave())  # however it ends
 
+    @property
+    def _turns(self) -> Turns:
+        return turns_of(ambient.world())
+
     def leave(self) -> None:
-        """Give the turn to the next one, if this one still has it."""
+        """Give the turn to the next one, if this one has it."""
         if self._place is not None:
             place, self._place = self._place, None
             self._turns.leave(place)
 
-    async def _hit(self, key: CacheKey) -> Cached | None:
-        from asyncflow.caching.validity import Miss, hit_text, judge
-
-        caching, now = self._recipe.caching, self._run.wall()
-        try:
-            found = judge(await self._run.record.store.cache.find(key), caching, now)
-        except StoreError as error:
-            self._missed("unreadable", f"The cache can't be read: {error}")
-            return None
-        if isinstance(found, Miss):
-            self._stale = found.stale
-            self._missed(found.reason, found.text)
-            return None
-        try:
-            return self._stands_in(found, hit_text(found, caching, now), stale=False)
-        except NotStorable as why:
-            self._missed("unreadable", f"The cache entry can't be read: {why}.")
-            return None
-
-    def _stands_in(self, entry: CacheEntry, text: str, *, stale: bool) -> Cached:
+    def _stands_in(self, entry: CacheEntry, text: str, *, stale: bool = False) -> Cached:
         """Return the state for an entry that stands in for the body."""
-        state = Cached(text, entry.value(), {"made": entry.made, "expires": entry.expires, "run": entry.run})
-        detail = {"family": self._recipe.family, **state.detail, "stale": stale, "waited": self._waited}
+        detail = {
+            "family": self._recipe.family,
+            "made": entry.made,
+            "expires": entry.expires,
+            "run": entry.run,
+            "stale": stale,
+            "waited": self._waited,
+        }
+        state = Cached(text, entry.value(), detail)
         self._task_run.note("cache_hit", detail)
         return state
 
@@ -107,8 +114,6 @@ class Keeping:
 
     def instead_of(self, proposed: State) -> State:
         """Return the state of a stale entry that stands in for a failure, or what was proposed."""
-        from asyncflow.caching.validity import stale_text
-
         if self._stale is None or type(proposed) not in (Failed, TimedOut):
             return proposed
         caching, now = self._recipe.caching, self._run.wall()
@@ -132,7 +137,7 @@ class Keeping:
         gone = expires + caching.stale_if_error
         entry = CacheEntry(now, expires, gone, self._run.name, lambda: final.result)
         try:
-            await self._run.record.store.cache.keep(self._key, entry)
+            await self._cache.keep(self._key, entry)
         except (NotStorable, StoreError) as why:
             self._task_run.note("cache_not_kept", {"family": self._recipe.family, "text": str(why)})
             return final

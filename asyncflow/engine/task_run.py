@@ -11,7 +11,6 @@ from collections.abc import Awaitable
 from typing import Any, cast
 
 from asyncflow.engine.bodies import body_of
-from asyncflow.engine.cached import Keeping
 from asyncflow.engine.gates import refused_by
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.proposals import failed, proposal, succeeded
@@ -208,6 +207,8 @@ class TaskRun(Wired):
 
     async def _looked(self) -> State | None:
         """Return the state of a cache hit; looking is no attempt."""
+        from asyncflow.engine.cached import Keeping  # here, since most runs cache nothing
+
         attempt, self.attempt = self.attempt, 0
         self._keeping = Keeping(self)
         hit = await self._keeping.look(*self._arguments())

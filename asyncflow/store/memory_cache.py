@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import partial
-from typing import NamedTuple
 
 from asyncflow import ambient
 from asyncflow.entries import CacheEntry, CacheKey, Shelf
 from asyncflow.store.values import kept_text, unpack
 
 MOST_ENTRIES = 10_000
-
-
-class _Kept(NamedTuple):
-    made: float
-    expires: float
-    gone: float
-    run: str
-    text: str
-
-    def entry(self) -> CacheEntry:
-        return CacheEntry(self.made, self.expires, self.gone, self.run, partial(unpack, self.text))
 
 
 class MemoryCache:
@@ -33,7 +21,7 @@ class MemoryCache:
 
     def __init__(self, *, most: int = MOST_ENTRIES) -> None:
         self._most = most
-        self._kept: OrderedDict[CacheKey, _Kept] = OrderedDict()
+        self._kept: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
         self._codes: dict[tuple[str, str], int] = {}
         self._families: dict[str, int] = {}
         self._tidy_at = 64
@@ -46,7 +34,7 @@ class MemoryCache:
         kept = self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)
-            return Shelf(kept.entry())
+            return Shelf(kept)
         return Shelf(None, (key.family, key.inputs) in self._codes, key.family in self._families)
 
     async def keep(self, key: CacheKey, entry: CacheEntry) -> None:
@@ -57,7 +45,7 @@ class MemoryCache:
         """
         text = kept_text(entry.value())
         self._drop(key)
-        self._kept[key] = _Kept(entry.made, entry.expires, entry.gone, entry.run, text)
+        self._kept[key] = entry._replace(value=partial(unpack, text))
         self._codes[key[:2]] = self._codes.get(key[:2], 0) + 1
         self._families[key.family] = self._families.get(key.family, 0) + 1
         # Looking through all of them only when they have doubled keeps each call cheap.

@@ -27,6 +27,7 @@ from zoneinfo import ZoneInfo
 from asyncflow.errors import NotStorable
 
 _KIND = "$"
+_TAG = f'"{_KIND}"'
 _DIGITS = 1000  # more are written in hexadecimal, since decimal ones have a limit
 
 
@@ -64,7 +65,7 @@ def unpack(text: str) -> Any:
         NotStorable: when the text names a class that is not there any more, or has other fields now.
     """
     try:
-        return json.loads(text, object_hook=_revived)
+        return (_revive if _TAG in text else _decode)(text)[0]
     except NotStorable:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, LookupError, ArithmeticError) as error:
@@ -231,6 +232,9 @@ def _dataclass(fields: list[list[Any]], kind: type) -> Any:
         object.__setattr__(made, name, value)
     return made
 
+
+_decode = json.JSONDecoder().raw_decode
+_revive = json.JSONDecoder(object_hook=_revived).raw_decode
 
 _PATHS: Mapping[str, Callable[[str], Any]] = {
     "posix": PurePosixPath,
