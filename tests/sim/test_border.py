@@ -22,7 +22,7 @@ def connecting():
 
 
 def binding():
-    with socket.socket() as sock:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
 
 

@@ -133,6 +133,18 @@ class Names:
             for kin, kind, protocol, official, found in answers
         ]
 
+    def own_address(self, host: Any, family: int) -> str:
+        """Return the address that a socket of a family is bound to for a host; no name server is asked.
+
+        Raises:
+            socket.gaierror: when the host has no address of that family.
+            Escaped: when the name is not one of this world.
+        """
+        name = plain(host)
+        if not name:
+            return _of_family(_ANY, family)
+        return _of_family([name] if _is_numeric(name) else self._known(name), family)
+
     async def getnameinfo(self, sockaddr: Address, flags: int = 0) -> tuple[str, str]:
         """Answer as `loop.getnameinfo`.
 
