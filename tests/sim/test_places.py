@@ -16,7 +16,7 @@ from asyncflow.sim.border.places import users_place
 PACKAGE = Path(asyncflow.__file__).parent
 STANDARD = Path(sysconfig.get_path("stdlib"))
 FILES = {
-    "mine": Path("/home/me/load.py"),
+    "mine": Path("orders/load.py"),
     "example": PACKAGE / "examples" / "hello.py",
     "installed": STANDARD / "site-packages" / "aiohttp" / "client.py",
     "engine": PACKAGE / "engine" / "flow_run.py",
