@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asyncflow.errors import UsageError
+from asyncflow.hosts import plain_host
 from asyncflow.lookups import resolve_on_loop
 
 _HERE = "127.0.0.1"
@@ -67,7 +68,7 @@ class Redirect:
         """
         if not 1 <= port <= 65535:
             raise UsageError(f"{name!r} can't lead to port {port}; map it when its server has started")
-        known = _plain(name)
+        known = plain_host(name)
         if not known or "/" in known or ":" in known:
             raise UsageError(f"{name!r} is not a host name; leave out scheme, port and path")
         self._ports[known] = port
@@ -75,11 +76,11 @@ class Redirect:
 
     def unmap(self, name: str) -> None:
         """Let a host name lead where it always did; a name that is not mapped is no error."""
-        self._ports.pop(_plain(name), None)
+        self._ports.pop(plain_host(name), None)
 
     def port_of(self, host: object) -> int | None:
         """Return the port that a host name leads to, or None when it is not mapped."""
-        return self._ports.get(_plain(host)) if isinstance(host, str | bytes) else None
+        return self._ports.get(plain_host(host)) if isinstance(host, str | bytes) else None
 
     def leads_to(self, address: object) -> bool:
         """Return whether an address is that of a server to which a name was mapped."""
@@ -129,7 +130,7 @@ class _Redirecting(asyncio.AbstractEventLoop):
         if target is not None:
             return _addresses(target, **options)
         if host is not None and not options.get("flags", 0) & socket.AI_PASSIVE:
-            self.redirect.refuse(_plain(host))
+            self.redirect.refuse(plain_host(host))
         return await super().getaddrinfo(host, port, **options)
 
     async def sock_connect(self, sock: Any, address: Any) -> Any:
@@ -145,7 +146,7 @@ class _Redirecting(asyncio.AbstractEventLoop):
         target = self.redirect.port_of(host)
         if target is not None:
             if options.get("ssl") and options.get("server_hostname") is None:
-                options["server_hostname"] = _plain(host)
+                options["server_hostname"] = plain_host(host)
             host, port = _HERE, target
         elif options.get("sock") is not None:
             target = _peer_port(options["sock"])
@@ -161,18 +162,8 @@ def _usual_class() -> type[asyncio.AbstractEventLoop]:
     return type(loop)
 
 
-def _plain(name: object) -> str:
-    """Return a host name as it is compared: lower case, no dot at the end, ASCII."""
-    text = name.decode("ascii", "replace") if isinstance(name, bytes) else str(name)
-    text = text.lower().rstrip(".")
-    try:
-        return text if text.isascii() else text.encode("idna").decode("ascii")
-    except UnicodeError:
-        return text
-
-
 def _is_here(host: str) -> bool:
-    if _plain(host) in ("", "localhost"):
+    if plain_host(host) in ("", "localhost"):
         return True
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback

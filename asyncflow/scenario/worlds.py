@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MOST_STEPS = 200_000
+"""Callbacks of a rehearsal. Recorded, each may be an attempt, and so many of them are a minute of work."""
+
 
 def world_for(rehearsal: Rehearsal, part: str = "") -> RealWorld | SimulatedWorld:
     """Return a new world for one run of a rehearsal.
@@ -122,7 +125,7 @@ class SimulatedWorld:
     """
 
     def __init__(self, seed: int, identity: str) -> None:
-        self._simulation = Simulation(seed)
+        self._simulation = Simulation(seed, steps=_MOST_STEPS)
         self.ambient = self._simulation.world
         self.trace = self._simulation.trace
         for stream in ("ids", "names"):

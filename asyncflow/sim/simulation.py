@@ -90,6 +90,7 @@ class Simulation:
             ambient.entered(self.world),
             patched(self.clock, self.world, self.threads),
             self.disk.inline(),
+            self.network.own_sockets.bindable(),
         ):
             loop = self._loop = SimLoop(
                 self.clock,

@@ -95,6 +95,7 @@ class Threads:
         """
         future = loop.create_future()
         world = ambient.world()
+        asker = asyncio.current_task(loop)
 
         def call() -> Any:
             with ambient.entered(world):  # a pool's thread has nothing else of its caller's context
@@ -102,7 +103,9 @@ class Threads:
 
         def begin() -> None:
             if not future.cancelled():
+                self._escapes.asker = None if asker is None else asker.get_coro()
                 outcome, ends = self._played(func, lambda: contextvars.Context().run(call))
+                self._escapes.asker = None
                 loop.call_at(ends, _deliver, future, outcome)
 
         loop.call_soon(begin)

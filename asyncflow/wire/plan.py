@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from asyncflow.errors import UsageError
+from asyncflow.hosts import plain_host
 from asyncflow.wire.fault import LOOKUP_WORDS, OUTAGE_WORDS, REFUSAL_WORDS, Caller, WireFault
 from asyncflow.wire.messages import Messages
 from asyncflow.wire.pipe import Pipe
@@ -97,7 +98,7 @@ class WirePlan:
             if chance is None and (fault.probability < 1 or fault.jitter):
                 raise UsageError(f"{fault.id}: jitter and probability are drawn; give the plan a `chance`")
             self._fired[fault.id] = self._covered[fault.id] = 0
-            self._faults.setdefault(_plain(fault.host), []).append(fault)
+            self._faults.setdefault(plain_host(fault.host), []).append(fault)
 
     @property
     def fired(self) -> Mapping[str, int]:
@@ -112,7 +113,7 @@ class WirePlan:
             now: seconds of the clock.
             by: who looks it up.
         """
-        host = _plain(host)
+        host = plain_host(host)
         number = self._lookups[host] = self._lookups.get(host, 0) + 1
         due = self._due(host, now, by, at_lookup=True) if host in self._faults else ()
         if not due:
@@ -128,7 +129,7 @@ class WirePlan:
             now: seconds of the clock.
             by: who connects.
         """
-        host = _plain(host)
+        host = plain_host(host)
         number = self._connections[host] = self._connections.get(host, 0) + 1
         due = self._due(host, now, by, at_lookup=False) if host in self._faults else ()
         if not due:
@@ -244,8 +245,3 @@ class _Strikes:
             if fault.part is not None
             for number in fault.request or (1,)
         ]
-
-
-def _plain(host: str) -> str:
-    """Return a name as it is compared: in lower case, without the dot of the root."""
-    return host.lower().removesuffix(".")

@@ -203,6 +203,18 @@ def test_a_stuck_run_is_told_as_far_as_it_came(tmp_path: Path) -> None:
     assert report.to_json()["traces"] == 1
 
 
+def test_attempts_without_end_are_stuck_although_the_store_moves_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncflow.scenario.worlds._MOST_STEPS", 3_000)
+    again = "[[fault]]\nat = { task = 'fetch' }\ndo = 'signal'\nsignal = 'RETRY'\n"
+    report = simulated(tmp_path, again)
+    assert report.verdict == "stuck"
+    assert "the limit of 3,000 steps is used up" in report.sentence
+    assert "fetch: " in report.sentence
+    assert told(report, "fetch")[0] == "Retrying"
+
+
 def test_the_record_of_a_stuck_run_ends_where_it_got_stuck(tmp_path: Path) -> None:
     report = simulated(tmp_path, "", "waiting_for_nobody")
     state, events = kept(report.home)

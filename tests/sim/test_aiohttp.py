@@ -6,7 +6,7 @@ import logging
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import test_utils, web
 
 from asyncflow.sim import Simulation, run
 from asyncflow.wire.plan import WirePlan
@@ -336,3 +336,27 @@ def test_a_plan_that_strikes_nothing_changes_nothing():
 def test_no_socket_is_left_open():
     play(a_busy_program)
     gc.collect()  # what leaked warns now, and warnings are errors here
+
+
+def test_aiohttp_s_test_server_and_client_serve_in_both_worlds():
+    async def program():
+        async with test_utils.TestClient(test_utils.TestServer(application())) as tester:
+            answer = await tester.get("/sized")
+            return await answer.read(), tester.port > 0, test_utils.unused_port() != tester.port
+
+    assert run(program()) == asyncio.run(program()) == (BODY, True, True)
+
+
+def test_a_client_calls_from_the_address_that_its_connector_was_told():
+    async def who(request):
+        return web.Response(text=request.transport.get_extra_info("peername")[0])
+
+    async def program():
+        app = web.Application()
+        app.router.add_get("/", who)
+        async with test_utils.TestServer(app) as server:
+            connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+            async with aiohttp.ClientSession(connector=connector) as session:
+                return await (await session.get(server.make_url("/"))).text()
+
+    assert run(program()) == "127.0.0.2"

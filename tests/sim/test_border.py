@@ -22,7 +22,7 @@ def connecting():
 
 
 def binding():
-    with socket.socket() as sock:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
 
 
@@ -59,6 +59,7 @@ REFUSED = {
     "os.fork": (lambda: os.fork() or os._exit(0), "a process"),
     "os.posix_spawn": (spawning, "a process"),
     "os.execv": (lambda: os.execv(sys.executable, ["x"]), "a process"),
+    "os.kill": (lambda: os.kill(os.getpid(), 0), "a signal"),
     "a thread": (starting, "a thread"),
     "a timer": (lambda: threading.Timer(1, print).start(), "a thread"),
 }

@@ -372,13 +372,130 @@ def test_a_server_that_can_t_have_all_its_addresses_has_none():
     assert run(program()) == [("127.0.0.2", 8080), ("127.0.0.3", 8080)]
 
 
-def test_a_server_on_a_socket_of_one_s_own_has_another_way():
-    async def program():
-        with socket.socket() as sock, pytest.raises(Escaped, match="give it a host and a port"):
-            await asyncio.start_server(silent, sock=sock)
+def bound(host="127.0.0.1", port=0, family=socket.AF_INET):
+    sock = socket.socket(family)
+    try:
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
-    with pytest.raises(Escaped):
+
+def test_a_server_on_a_socket_of_one_s_own_serves_at_its_port_until_it_closes():
+    async def program():
+        sock = bound()
+        port = sock.getsockname()[1]
+        server = await asyncio.start_server(silent, sock=sock)
+        assert sock.getsockname() == server.sockets[0].getsockname() == ("127.0.0.1", port)
+        before = await outcome("127.0.0.1", port)
+        server.close()
+        await server.wait_closed()
+        return before[0], (await outcome("127.0.0.1", port))[0], sock.fileno()
+
+    assert run(program()) == asyncio.run(program()) == (None, ConnectionRefusedError, -1)
+
+
+def test_nobody_listens_at_a_socket_that_is_only_bound_and_its_port_is_free_when_it_is_closed():
+    async def program():
+        with bound() as sock:
+            host, port = sock.getsockname()
+            sock.listen()
+            with pytest.raises(OSError, match="already in use"):
+                bound(host, port)
+            with pytest.raises(OSError, match="already in use"):
+                await asyncio.start_server(silent, host, port)
+            with pytest.raises(OSError, match="Invalid argument"):
+                sock.bind((host, 0))
+        async with await asyncio.start_server(silent, host, port):
+            return (await outcome(host, port))[0]
+
+    assert run(program()) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "family", "name"),
+    [
+        ("", socket.AF_INET, ("0.0.0.0", 8080)),
+        ("localhost", socket.AF_INET, ("127.0.0.1", 8080)),
+        ("", socket.AF_INET6, ("::", 8080, 0, 0)),
+        ("::1", socket.AF_INET6, ("::1", 8080, 0, 0)),
+    ],
+)
+def test_a_socket_of_one_s_own_is_bound_to_a_host_of_this_world(host, family, name):
+    async def program():
+        with bound(host, 8080, family) as sock:
+            return sock.getsockname()
+
+    assert run(program()) == name
+
+
+@pytest.mark.parametrize(("host", "error"), [("::1", socket.gaierror), ("192.0.2.7", OSError)])
+def test_a_socket_of_one_s_own_is_bound_to_no_other_host(host, error):
+    async def program():
+        with socket.socket() as sock, pytest.raises(error):
+            sock.bind((host, 0))
+
+    run(program())
+
+
+def test_a_client_s_socket_of_one_s_own_keeps_the_port_that_it_is_bound_to():
+    async def program():
+        loop = asyncio.get_running_loop()
+        async with await asyncio.start_server(silent, "127.0.0.1", 8080):
+            sock = bound("127.0.0.2", 5555)
+            await loop.sock_connect(sock, ("127.0.0.1", 8080))
+            transport, _ = await loop.create_connection(Recorder, sock=sock)
+            transport.close()
+            return transport.get_extra_info("sockname")
+
+    assert run(program()) == ("127.0.0.2", 5555)
+
+
+def accepting(sock):
+    sock.bind(("127.0.0.1", 0))
+    sock.listen()
+    sock.accept()
+
+
+@pytest.mark.parametrize(
+    ("use", "sentence"),
+    [
+        (lambda sock: asyncio.start_server(silent, sock=sock), "not bound in this world.*; bind it there"),
+        (accepting, "accepting connections past the event loop.*asyncio.start_server"),
+    ],
+)
+def test_what_a_socket_of_one_s_own_can_t_do_has_another_way(use, sentence):
+    async def program():
+        with socket.socket() as sock:
+            waits = use(sock)
+            await waits
+
+    with pytest.raises(Escaped, match=sentence):
         run(program())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [({"host": "127.0.0.1"}, "can not be specified at the same time"), ({}, "A Stream Socket was expected")],
+)
+def test_a_server_is_told_what_is_wrong_with_its_socket(options, sentence):
+    async def program():
+        with socket.socket(type=socket.SOCK_DGRAM) as sock, pytest.raises(ValueError, match=sentence):
+            await asyncio.get_running_loop().create_server(Recorder, sock=sock, **options)
+
+    run(program())
+
+
+def test_sockets_of_the_process_are_their_own_again_afterwards():
+    before = dict(vars(socket.socket))
+
+    async def program():
+        return bound()
+
+    with run(program()) as sock:
+        assert sock.getsockname() == ("0.0.0.0", 0)
+    assert vars(socket.socket) == before
 
 
 def test_every_connection_of_a_server_has_a_context_of_its_own():

@@ -360,3 +360,9 @@ def test_the_same_seed_gives_the_same_bytes():
         ]
 
     assert steps(1) == steps(1) != steps(2)
+
+
+@pytest.mark.parametrize("asked", ["MÜNCHEN.example.", "xn--mnchen-3ya.example"])
+def test_a_name_beyond_ascii_is_the_one_that_goes_over_the_wire(asked):
+    plan = WirePlan([WireFault(id="f", host="München.example", do="nxdomain")])
+    assert plan.lookup(asked, 0) is not None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from asyncflow.errors import Escaped
-from asyncflow.sim.border.places import users_place
+from asyncflow.sim.border.places import links, users_place
 from asyncflow.sim.trace.trace import Trace
 
 _LOOP = "_run_once"
@@ -26,10 +26,13 @@ class Escapes:
     Attributes:
         found: the first hundred, in order. A body may swallow the exception; the simulation looks here when
             it has ended.
+        asker: the coroutine that waits for the thread which is running, or None. A thread that was given a
+            function of a library has no place of the user's of its own.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.found: list[Escaped] = []
+        self.asker: Any = None
         self._trace = trace
 
     def refuse(self, what: str, way_out: str) -> NoReturn:
@@ -52,7 +55,8 @@ class Escapes:
             way_out: what to do instead.
             frame: the innermost frame of what touched it.
         """
-        place = users_place(reversed(_frames(frame))) or "an unknown place"
+        asking = [frame for _, frame in links(self.asker) if frame is not None]
+        place = users_place([*asking, *reversed(_frames(frame))]) or "an unknown place"
         error = Escaped(f"{what} is not simulated ({place}); {way_out}")
         if len(self.found) < _MOST:
             self.found.append(error)

@@ -27,6 +27,7 @@ _NETWORK = (
     "a client of another kind needs the real world, or a function that stands in for it"
 )
 _PROCESS = "run this part in the real world, or replace it with a function that stands in for it"
+_SIGNAL = "call what the signal is to cause, or run this part in the real world"
 _THREAD = "asyncio.to_thread and `def` tasks are; a timer is loop.call_later"
 _WAITING = (
     "nothing else happens while this thread waits, so it would wait for ever: make the body `async def`"
@@ -50,6 +51,8 @@ _RULES: Mapping[str, tuple[str, str]] = {
     "os.spawn": ("a process", _PROCESS),
     "os.exec": ("a process", _PROCESS),
     "os.startfile": ("a process", _PROCESS),
+    "os.kill": ("a signal", _SIGNAL),
+    "os.killpg": ("a signal", _SIGNAL),
     "_thread.start_new_thread": ("a thread", _THREAD),
     "_thread.start_joinable_thread": ("a thread", _THREAD),
 }

@@ -10,14 +10,16 @@ from pathlib import Path, PurePath
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
-_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_PACKAGE = str(Path(__file__).parents[2]) + os.sep
+_WORLD = os.path.join(_PACKAGE, "sim", "")
 _EXAMPLES = os.path.join(_PACKAGE, "examples", "")
 _STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
 _INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
-_USERS, _OTHERS, _MACHINERY = range(3)
+_USERS, _OTHERS, _OURS, _STANDARDS, _WORLDS = range(5)
+"""Whose code it is, from what tells a user most to what tells least."""
 
 
 def place_of(frame: FrameType) -> str:
@@ -34,26 +36,25 @@ def file_of(code: CodeType, module: str) -> str:
 
 
 def users_place(frames: Iterable[FrameType]) -> str | None:
-    """Return the innermost place in the user's code; if there is none, in other people's, then in ours.
+    """Return the innermost place in the user's code; if there is none, in other people's, then in any.
 
     Args:
         frames: from the outermost to the innermost.
     """
     best: FrameType | None = None
     for frame in frames:
-        if best is None or _distance(frame) <= _distance(best):
+        if best is None or _whose(frame) <= _whose(best):
             best = frame
     return best and place_of(best)
 
 
-def _distance(frame: FrameType) -> int:
-    """Return how far a frame is from the user: their own code, an installed package, the machinery."""
+def _whose(frame: FrameType) -> int:
     file = frame.f_code.co_filename
+    if file.startswith(_PACKAGE):  # first: asyncflow is an installed package, too
+        return _USERS if file.startswith(_EXAMPLES) else _WORLDS if file.startswith(_WORLD) else _OURS
     if any(part in file for part in _INSTALLED):
         return _OTHERS
-    if file.startswith("<frozen") or file.startswith(_STANDARD):
-        return _MACHINERY
-    return _MACHINERY if file.startswith(_PACKAGE) and not file.startswith(_EXAMPLES) else _USERS
+    return _STANDARDS if file.startswith("<frozen") or file.startswith(_STANDARD) else _USERS
 
 
 def links(coroutine: Any) -> Iterator[tuple[Any, FrameType | None]]:

@@ -17,26 +17,29 @@ _WAITERS = frozenset(
 )
 """They measure how long they really wait, and would wait for ever by a clock that stands still."""
 
-_ABSENT = object()
+_INHERITED = object()
 
 
 @contextmanager
 def swapped(swaps: Iterable[Swap]) -> Iterator[None]:
     """Replace attributes inside the `with` block; what they were found to be is put back in any case.
 
-    Names that an owner does not have (older or newer Pythons, other systems) are left out.
+    Names that an owner does not have (older or newer Pythons, other systems) are left out. What a class
+    inherits is replaced in that class only.
     """
     found: list[Swap] = []
     try:
         for owner, name, stand_in in swaps:
-            was = vars(owner).get(name, _ABSENT)
-            if was is not _ABSENT:
-                found.append((owner, name, was))
+            if hasattr(owner, name):
+                found.append((owner, name, vars(owner).get(name, _INHERITED)))
                 setattr(owner, name, stand_in)
         yield
     finally:
         for owner, name, was in reversed(found):
-            setattr(owner, name, was)
+            if was is _INHERITED:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, was)
 
 
 class Holders:

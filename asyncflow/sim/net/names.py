@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
+from asyncflow.hosts import plain_host
 from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.entropy.inside import stepped_out
 from asyncflow.sim.net.sockets import Address, family_of
@@ -78,7 +79,7 @@ class Names:
 
     def publish(self, host: str, port: int, *, tls: bool) -> None:
         """Lead a name to a port of this machine, from now on."""
-        name = plain(host)
+        name = plain_host(host)
         known = self._by_name.get(name)
         made = _Published(name, port, tls, next(self._fresh) if known is None else known.address)
         self._by_name[name] = self._by_address[made.address] = made
@@ -111,7 +112,7 @@ class Names:
             socket.gaierror: when the name, or an address of that family, is not known.
             Escaped: when the name is not one of this world.
         """
-        name = "" if host is None else plain(host)
+        name = "" if host is None else plain_host(host)
         if host is None:
             address = _of_family(_ANY if flags & socket.AI_PASSIVE else _HOME, family)
         elif flags & socket.AI_NUMERICHOST or _is_numeric(name):
@@ -132,6 +133,18 @@ class Names:
             )
             for kin, kind, protocol, official, found in answers
         ]
+
+    def own_address(self, host: Any, family: int) -> str:
+        """Return the address that a socket of a family is bound to for a host; no name server is asked.
+
+        Raises:
+            socket.gaierror: when the host has no address of that family.
+            Escaped: when the name is not one of this world.
+        """
+        name = plain_host(host)
+        if not name:
+            return _of_family(_ANY, family)
+        return _of_family([name] if _is_numeric(name) else self._known(name), family)
 
     async def getnameinfo(self, sockaddr: Address, flags: int = 0) -> tuple[str, str]:
         """Answer as `loop.getnameinfo`.
@@ -164,7 +177,7 @@ class Names:
         published = self._by_name.get(name)
         if published is not None:
             return [published.address]
-        if name in ("", "localhost") or name == plain(socket.gethostname()):
+        if name in ("", "localhost") or name == plain_host(socket.gethostname()):
             return _HOME
         return self._refuse(name)
 
@@ -187,16 +200,6 @@ class Names:
             f"the network behind {host!r}",
             f"map the name to a server in this world, as a service of a scenario is (mapped: {known})",
         )
-
-
-def plain(name: object) -> str:
-    """Return a host name as it is compared: lower case, no dot at the end, ASCII."""
-    text = name.decode("ascii", "replace") if isinstance(name, bytes) else str(name)
-    text = text.lower().rstrip(".")
-    try:
-        return text if text.isascii() else text.encode("idna").decode("ascii")
-    except UnicodeError:
-        return text
 
 
 def _is_numeric(name: str) -> bool:

@@ -17,6 +17,7 @@ from asyncflow.sim.clock import Clock
 from asyncflow.sim.net.dialing import Dialer, Reached
 from asyncflow.sim.net.listeners import Listeners
 from asyncflow.sim.net.names import Names
+from asyncflow.sim.net.own_sockets import OwnSockets
 from asyncflow.sim.net.sockets import Address, SimSocket
 from asyncflow.sim.net.tls import asked_for
 from asyncflow.sim.trace.trace import Trace
@@ -40,6 +41,7 @@ class Network:
     Attributes:
         caller: called in the client's context; says which task and attempt asks, or None.
         on_connect: called in the client's context with the local port of each connection that was made.
+        own_sockets: those that the program makes and binds itself.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Network:
         self._latency = latency
         self._escapes = escapes
         self._names = Names(trace, escapes, self._struck)
+        self.own_sockets = OwnSockets(self._bind_own, escapes)
         self._connected: WeakKeyDictionary[Any, Reached] = WeakKeyDictionary()
         self.plan = WirePlan(chance=chance) if plan is None else plan
 
@@ -132,7 +135,8 @@ class Network:
         if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type != socket.SOCK_STREAM:
             self._escapes.refuse(f"{sock.family.name} with {sock.type.name}", "use TCP")
         answers = await self._names.getaddrinfo(*address[:2], family=sock.family, type=sock.type)
-        self._connected[sock] = await self._connect(answers[0][4])
+        own = self.own_sockets.name(sock)
+        self._connected[sock] = await self._connect(answers[0][4], own and (own[0], own[1]))
 
     async def _connect(self, address: Address, local: tuple[str, int] | None = None) -> Reached:
         reached = await self._dialer.connect(address, local)
@@ -211,25 +215,21 @@ class Network:
 
         Raises:
             OSError: when the address is taken, or not one of this machine.
-            Escaped: for a socket that the caller made.
+            Escaped: for a socket that was not bound in this world.
         """
         if isinstance(ssl, bool):
             raise TypeError("ssl argument must be an SSLContext or None")
-        if sock is not None:
-            self._escapes.refuse("a server on a socket of one's own", "give it a host and a port")
         if host is None and port is None:
-            raise ValueError("Neither host/port nor sock were specified")
-        hosts = [host or None] if host is None or isinstance(host, str) else list(host)
-        found = [
-            answer[4]
-            for name in hosts
-            for answer in await self._names.getaddrinfo(
-                name, port, family=family, type=socket.SOCK_STREAM, flags=flags
-            )
-        ]
+            if sock is None:
+                raise ValueError("Neither host/port nor sock were specified")
+            sockets: list[Any] = [self.own_sockets.take_over(sock)]
+        elif sock is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        else:
+            sockets = self._bind(await self._addresses(host, port, family, flags))
         server = Server(
             self._loop,
-            self._bind(dict.fromkeys(found)),
+            sockets,
             protocol_factory,
             ssl,
             backlog,
@@ -249,6 +249,32 @@ class Network:
             )
         sock.close()
         return found
+
+    async def _addresses(
+        self, host: str | Iterable[str] | None, port: int | None, family: int, flags: int
+    ) -> Iterable[Address]:
+        """Return where a server is to listen, each address once."""
+        hosts = [host or None] if host is None or isinstance(host, str) else list(host)
+        return dict.fromkeys(
+            [
+                answer[4]
+                for name in hosts
+                for answer in await self._names.getaddrinfo(
+                    name, port, family=family, type=socket.SOCK_STREAM, flags=flags
+                )
+            ]
+        )
+
+    def _bind_own(self, address: Any, family: int) -> SimSocket:
+        """Return what a socket stands for that the program binds itself.
+
+        Raises:
+            OSError: when the address is taken, or not one of this machine.
+            Escaped: when the host is not one of this world.
+        """
+        host, port = address[:2]
+        rest = (0, 0) if family == socket.AF_INET6 else ()
+        return self._listeners.bind((self._names.own_address(host, family), port, *rest))
 
     def _bind(self, addresses: Iterable[Address]) -> list[Any]:
         """Return a socket for each address.
