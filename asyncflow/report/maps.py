@@ -51,7 +51,7 @@ def _spanned(task: TaskHistory, history: RunHistory) -> TaskHistory:
 
 
 def element_rows(history: RunHistory, task: TaskHistory, look: Look, *, every: bool) -> list[Row]:
-    """Return the rows of a map's elements: of all that are known one by one, or of a few when there are few."""
+    """Return the rows of a map's elements: when there are few, or of `every` one that is known by itself."""
     told = history.elements_of(task)
     total = 0 if task.elements is None else task.elements.total
     if not every and (total > FEW or len(told) < total):
