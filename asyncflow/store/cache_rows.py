@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from asyncflow.entries import CacheEntry, CacheKey, Shelf
+from asyncflow.store.cache_values import kept_text, unpack
 from asyncflow.store.codec import readable
-from asyncflow.store.values import kept_text, unpack
 
 # One statement and one hop: the entry, or else one of the same inputs, or else one of the same family.
 _FIND = """

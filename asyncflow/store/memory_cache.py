@@ -7,7 +7,7 @@ from functools import partial
 
 from asyncflow import ambient
 from asyncflow.entries import CacheEntry, CacheKey, Shelf
-from asyncflow.store.values import kept_text, unpack
+from asyncflow.store.cache_values import kept_text, unpack
 
 MOST_ENTRIES = 10_000
 

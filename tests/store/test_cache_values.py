@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow.errors import NotStorable
-from asyncflow.store.values import kept_text, pack, unpack
+from asyncflow.store.cache_values import kept_text, pack, unpack
 from tests.caching import kinds
 from tests.caching.kinds import Basket, Colour, Fruit, Level, Point, Right, Slotted
 
