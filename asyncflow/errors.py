@@ -101,6 +101,10 @@ class AttemptTimedOut(AsyncflowError, TimeoutError):
     """An attempt ran longer than its timeout: a coroutine was cancelled, a thread was left behind."""
 
 
+class HeartbeatMissed(AttemptTimedOut):
+    """An attempt has not called `current().heartbeat()` for longer than its task allows."""
+
+
 class StoreError(AsyncflowError):
     """The store can't be opened, read or written; the text names the file and the way out."""
 

@@ -22,6 +22,8 @@ Kind = Literal[
     "breaker_changed",
     "handler_failed",
     "thread_abandoned",
+    "thread_returned",
+    "heartbeat_missed",
     "run_ended",
 ]
 """What can happen.
@@ -35,6 +37,9 @@ fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new
 handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
+thread_returned   detail: threads (how many are still abandoned), seconds (since this one was)
+heartbeat_missed  detail: limit, last (seconds into the attempt, None without a beat), beats, detail (of the
+                  last beat)
 run_ended         detail: tasks, attempts, faults
 """
 

@@ -16,6 +16,7 @@ from asyncflow.handles import Handle, scope
 from asyncflow.policy.backoff import constant
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
+from asyncflow.policy.seconds import seconds
 from asyncflow.triggers import Trigger, all_successful
 
 P = ParamSpec("P")
@@ -43,6 +44,7 @@ class Task(Generic[P, R]):
         nout: how many values the result has, so that a handle can be unpacked.
         key: names this call inside its flow run, for calls made from other asyncio tasks.
         validate: whether arguments and result are checked against their annotations.
+        heartbeat: seconds within which an attempt has to beat; None when it need not.
     """
 
     fn: Callable[..., Any]
@@ -55,7 +57,9 @@ class Task(Generic[P, R]):
     nout: int | None = None
     key: str | None = None
     validate: bool = False
+    heartbeat: float | None = None
     is_async: bool = field(init=False, repr=False)
+    is_plain: bool = field(init=False, repr=False)
     has_handlers: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +82,8 @@ class Task(Generic[P, R]):
             raise InvalidTask(f"nout={self.nout!r} must be 0 or more")
         # Instance attributes rather than methods: read once per call.
         object.__setattr__(self, "is_async", _is_async(self.fn))
+        is_plain = self.is_async and not self.validate and self.heartbeat is None
+        object.__setattr__(self, "is_plain", is_plain)
         object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
         object.__setattr__(self, "check", compile_check(self.fn, self.name))
         object.__setattr__(self, "__doc__", self.fn.__doc__)
@@ -152,6 +158,7 @@ _OWN_OPTIONS = (
     "nout",
     "key",
     "validate",
+    "heartbeat",
 )
 
 
@@ -170,6 +177,8 @@ def _fields_from(options: dict[str, Any], policy: Policy) -> dict[str, Any]:
         raise InvalidTask(f"policy= already says all of it; leave out {', '.join(changes)}")
     if changes:
         fields["policy"] = policy.replace(**changes)
+    if fields.get("heartbeat") is not None:
+        fields["heartbeat"] = seconds(fields["heartbeat"], "heartbeat", zero=False)
     if "state_handlers" in fields:
         fields["state_handlers"] = checked_handlers(fields["state_handlers"], InvalidTask)
     return fields
@@ -245,6 +254,7 @@ def task(
     nout: int | None = None,
     key: str | None = None,
     validate: bool = False,
+    heartbeat: float | timedelta | None = None,
 ) -> _Declare: ...
 
 
@@ -271,6 +281,7 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             nout: how many values the result has, so that its handle can be unpacked.
             key: names the call where call order can't.
             validate: whether arguments and result are checked against their annotations.
+            heartbeat: seconds within which an attempt has to call `current().heartbeat()` again.
 
     Returns:
         The Task, or for `@task(...)` what turns a function into one.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from asyncflow import ambient
 from asyncflow.engine.faulted import faulted
+from asyncflow.engine.heartbeats import beating
+from asyncflow.engine.leftovers import Leftover
 from asyncflow.engine.threads import ThreadPool
 from asyncflow.validation import validated
 
@@ -19,9 +21,14 @@ Body = Callable[..., Any]
 def body_of(task_run: TaskRun) -> Body:
     """Return the coroutine function that one attempt of a task run awaits."""
     task = task_run.task
+    faults = task_run.run.faults
+    if task.is_plain and faults is None:
+        return task.fn
     body: Body = task.fn if task.is_async else in_thread(task_run)
-    if task_run.run.faults is not None:
+    if faults is not None:
         body = faulted(task_run, body)
+    if task.heartbeat is not None:
+        body = beating(task_run, task.heartbeat, body)  # outside the faults: one that hangs has no heartbeat
     if task.validate:
         body = validated(task.fn, body)  # outside the faults: a wrong result has to be found out
     return body
@@ -31,11 +38,9 @@ def in_thread(task_run: TaskRun) -> Body:
     """Return a coroutine function that runs a `def` body in the world's thread pool."""
     fn = task_run.task.fn
 
-    def left_behind(threads: int) -> None:
-        task_run.note("thread_abandoned", {"threads": threads})
-
     async def body(*args: Any, **kwargs: Any) -> Any:
-        value, error = await thread_pool().run(fn, args, kwargs, left_behind)
+        thread = Leftover(task_run)
+        value, error = await thread_pool().run(fn, args, kwargs, thread.left, thread.back)
         if error is None:
             return value
         try:

@@ -17,6 +17,7 @@ from asyncflow.engine.record import Record
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.task_runs import TaskRuns
 from asyncflow.errors import InvalidFlow, UsageError
+from asyncflow.events import Kind
 from asyncflow.flow import Flow
 from asyncflow.handles import PLAIN, Handle, find_handles, source_of
 from asyncflow.ports import Store
@@ -31,6 +32,7 @@ class Calling(RunFace):
         emit: appends an event to the record.
         wall: the world's wall clock.
         chance: the random stream from which backoff is drawn.
+        beats: the detail of the last heartbeat, by the number of the task run.
         faults: who is asked whether a fault strikes, or None.
     """
 
@@ -49,6 +51,7 @@ class Calling(RunFace):
         "_ready",
         "_takes_calls",
         "_thread",
+        "beats",
         "chance",
         "create_future",
         "emit",
@@ -94,6 +97,7 @@ class Calling(RunFace):
         self._leaving: SystemExit | None = None
         self._failed_fast: TaskRun | None = None
         self._calm = False
+        self.beats: dict[int, Any] = {}
 
     # ------------------------------------------------------------------ as the scope of calls
 
@@ -164,6 +168,11 @@ class Calling(RunFace):
                 find_handles(value, nested)
                 sources.update(dict.fromkeys(self.own(nested)))
         return tuple(sources)
+
+    def note(self, kind: Kind, task: int, attempt: int, detail: dict[str, Any]) -> None:
+        """Append an event of what may outlast the run, unless it comes too late for the run's record."""
+        if not self._ended:
+            self.emit(kind, task, attempt, detail)
 
     def own(self, handles: Iterable[Handle[Any]]) -> tuple[TaskRun, ...]:
         """Return the task runs behind handles, each once.

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from asyncflow.engine import collector
+from asyncflow.engine import collector, leftovers
 from asyncflow.engine.calling import Calling
 from asyncflow.engine.conclusion import after_returned, after_signal, final_state
 from asyncflow.engine.face import CANCELLED
@@ -194,6 +194,7 @@ class FlowRun(Calling):
 
     async def _end(self, final: State) -> None:
         """Record the end, make the record last, and only then let the run be final."""
+        leftovers.warn(self)
         self._ended = True
         check_move(self.state, final)
         self.emit("state_changed", 0, 0, final)

@@ -18,11 +18,14 @@ from typing import Any, Literal
 
 
 class _Job:
-    __slots__ = ("call", "future", "left", "loop", "stage")
+    __slots__ = ("back", "call", "future", "left", "loop", "stage")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, call: Callable[[], Any], back: Callable[[int], None] | None
+    ) -> None:
         self.loop = loop
         self.call = call
+        self.back = back
         self.future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
         self.stage: Literal["waiting", "running", "over"] = "waiting"
         self.left = False
@@ -42,6 +45,12 @@ class _Job:
             return
         finally:
             del error  # whose traceback holds this frame
+
+    def tell_back(self, abandoned: int) -> None:
+        """Tell the loop that an abandoned body has ended, unless the loop itself has."""
+        if self.back is not None:
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self.back, abandoned)
 
     def _deliver(self, value: Any, error: BaseException | None) -> None:
         if not self.future.done():
@@ -77,6 +86,7 @@ class ThreadPool:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         left: Callable[[int], None],
+        back: Callable[[int], None] | None = None,
     ) -> tuple[Any, BaseException | None]:
         """Run `fn` in a thread and return its value and its error, one of which is None.
 
@@ -85,6 +95,7 @@ class ThreadPool:
             args: its positional arguments.
             kwargs: its keyword arguments.
             left: called when the thread has to be left behind, with the number of threads that are now.
+            back: called on the loop when such a thread has ended the body at last, with the same number.
 
         Raises:
             CancelledError: when the caller was cancelled; a body that had started goes on in a thread that
@@ -92,7 +103,7 @@ class ThreadPool:
             RuntimeError: when the system can't start a thread.
         """
         context = contextvars.copy_context()
-        job = _Job(asyncio.get_running_loop(), lambda: context.run(fn, *args, **kwargs))
+        job = _Job(asyncio.get_running_loop(), lambda: context.run(fn, *args, **kwargs), back)
         with self._wake:
             self._jobs.append(job)
             try:
@@ -139,6 +150,7 @@ class ThreadPool:
                 job.stage = "over"
                 if job.left:
                     self.abandoned -= 1
+                    job.tell_back(self.abandoned)
             del job  # with its arguments and its value, which must not outlive the body in an idle thread
 
     def _next_job(self) -> _Job | None:

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
+from asyncflow.engine.heartbeats import beat
 from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
 from asyncflow.handles import Handle, scope
@@ -258,6 +259,19 @@ class Wired(Stated, Handle[Any]):
         if timeout is None or not hasattr(self, "_started"):
             return timeout
         return max(0.0, self._started + timeout - self.run.record.offset())
+
+    def heartbeat(self, detail: Any = None) -> None:
+        """Say that the attempt is alive; for bodies of any kind, from any thread.
+
+        Args:
+            detail: how far it is; the next attempt finds it as `heartbeat_detail`.
+        """
+        beat(self, detail)
+
+    @property
+    def heartbeat_detail(self) -> Any:
+        """The detail of the last heartbeat, of this attempt or of one before it; None when there was none."""
+        return self.run.beats.get(self.number)
 
     @property
     def idempotency_key(self) -> str:

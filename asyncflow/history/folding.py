@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from asyncflow.events import RunHeader, plain_detail
+from asyncflow.history.notices import NOTICES
 from asyncflow.history.record import (
     PENDING,
     WAITING,
@@ -168,6 +169,8 @@ class History:
         take = _TAKERS.get(kind)
         if take is not None:
             take(self, offset, task, attempt, detail)
+        elif kind in NOTICES:
+            self._noticed(kind, offset, task, attempt, detail)
 
     def view(self, now: float | None = None) -> RunHistory:
         """Return what has happened so far.
@@ -229,9 +232,11 @@ class History:
     def _handler(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
         self._bounded(self._notices).append(Notice(offset, task, str(detail.get("error", ""))))
 
-    def _thread(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
-        text = f"a thread was given up; {detail.get('threads', 'some')} are abandoned now"
-        self._bounded(self._notices).append(Notice(offset, task, text))
+    def _noticed(self, kind: str, offset: float, task: int, attempt: int, detail: Any) -> None:
+        found = self._tasks.get(task)
+        whose = "the flow's body" if not task else found.name if found else f"task {task}"
+        which = f"{whose}, attempt {attempt}" if attempt else whose
+        self._bounded(self._notices).append(Notice(offset, task, f"{which}: {NOTICES[kind](detail)}"))
 
     def _began(self, _offset: float, _task: int, _attempt: int, detail: Any) -> None:
         self._scheduled = detail.get("scheduled")
@@ -253,7 +258,6 @@ _TAKERS = {
     "fault_injected": History._struck,
     "breaker_changed": History._breaker,
     "handler_failed": History._handler,
-    "thread_abandoned": History._thread,
     "run_ended": History._over,
 }
 

@@ -59,6 +59,7 @@ class Threads:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         left: Callable[[int], None],
+        back: Callable[[int], None] | None = None,
     ) -> Outcome:
         """Run `fn` and return its value and its error, one of which is None; as the engine's pool does.
 
@@ -67,6 +68,7 @@ class Threads:
             args: its positional arguments.
             kwargs: its keyword arguments.
             left: called when the caller is cancelled before the body ends, with the number of such bodies.
+            back: called when such a body has ended, with the number of those that have not.
 
         Raises:
             CancelledError: when the caller was cancelled. The body has done what it does.
@@ -81,7 +83,7 @@ class Threads:
         except asyncio.CancelledError:
             timer.cancel()
             if ends > self._clock.now:
-                self._leave(loop, ends)
+                self._leave(loop, ends, back)
                 left(self.abandoned)
             raise
         return outcome
@@ -145,9 +147,13 @@ class Threads:
         what = f"a body in a thread that has not returned after {self.bound:g} real seconds"
         return self._escapes.recorded(what, _WAY_OUT, worker.frame())
 
-    def _leave(self, loop: asyncio.AbstractEventLoop, ends: float) -> None:
+    def _leave(
+        self, loop: asyncio.AbstractEventLoop, ends: float, back: Callable[[int], None] | None
+    ) -> None:
         def over() -> None:
             self.abandoned -= 1
+            if back is not None:
+                back(self.abandoned)
 
         self.abandoned += 1
         loop.call_at(ends, over)
