@@ -17,6 +17,7 @@ from asyncflow.policy.backoff import constant
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
 from asyncflow.policy.seconds import seconds
+from asyncflow.travel import address_of
 from asyncflow.triggers import Trigger, all_successful
 
 P = ParamSpec("P")
@@ -45,6 +46,7 @@ class Task(Generic[P, R]):
         key: names this call inside its flow run, for calls made from other asyncio tasks.
         validate: whether arguments and result are checked against their annotations.
         heartbeat: seconds within which an attempt has to beat; None when it need not.
+        process: whether each attempt runs in a process of its own.
     """
 
     fn: Callable[..., Any]
@@ -58,6 +60,7 @@ class Task(Generic[P, R]):
     key: str | None = None
     validate: bool = False
     heartbeat: float | None = None
+    process: bool = False
     is_async: bool = field(init=False, repr=False)
     is_plain: bool = field(init=False, repr=False)
     has_handlers: bool = field(init=False, repr=False)
@@ -82,7 +85,9 @@ class Task(Generic[P, R]):
             raise InvalidTask(f"nout={self.nout!r} must be 0 or more")
         # Instance attributes rather than methods: read once per call.
         object.__setattr__(self, "is_async", _is_async(self.fn))
-        is_plain = self.is_async and not self.validate and self.heartbeat is None
+        if self.process:
+            address_of(self.fn)  # which says now what a child process would not find
+        is_plain = self.is_async and not self.process and not self.validate and self.heartbeat is None
         object.__setattr__(self, "is_plain", is_plain)
         object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
         object.__setattr__(self, "check", compile_check(self.fn, self.name))
@@ -159,6 +164,7 @@ _OWN_OPTIONS = (
     "key",
     "validate",
     "heartbeat",
+    "process",
 )
 
 
@@ -255,14 +261,15 @@ def task(
     key: str | None = None,
     validate: bool = False,
     heartbeat: float | timedelta | None = None,
+    process: bool = False,
 ) -> _Declare: ...
 
 
 def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Declare a function as a task.
 
-    `async def` bodies run on the event loop, `def` bodies in a thread of their own. Use it bare (`@task`) or
-    with options.
+    `async def` bodies run on the event loop, `def` bodies in a thread of their own, and with `process=True`
+    both in a process. Use it bare (`@task`) or with options.
 
     Args:
         fn: the function.
@@ -282,6 +289,7 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             key: names the call where call order can't.
             validate: whether arguments and result are checked against their annotations.
             heartbeat: seconds within which an attempt has to call `current().heartbeat()` again.
+            process: whether each attempt runs in a process of its own, which is ended with it.
 
     Returns:
         The Task, or for `@task(...)` what turns a function into one.

@@ -9,7 +9,9 @@ from asyncflow import ambient
 from asyncflow.engine.faulted import faulted
 from asyncflow.engine.heartbeats import beating
 from asyncflow.engine.leftovers import Leftover
+from asyncflow.engine.processes import Processes
 from asyncflow.engine.threads import ThreadPool
+from asyncflow.travel import Errand
 from asyncflow.validation import validated
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def body_of(task_run: TaskRun) -> Body:
     faults = task_run.run.faults
     if task.is_plain and faults is None:
         return task.fn
-    body: Body = task.fn if task.is_async else in_thread(task_run)
+    body = _own(task_run)
     if faults is not None:
         body = faulted(task_run, body)
     if task.heartbeat is not None:
@@ -34,21 +36,46 @@ def body_of(task_run: TaskRun) -> Body:
     return body
 
 
+def _own(task_run: TaskRun) -> Body:
+    """Return the coroutine function for the task's own function, wherever that runs."""
+    task = task_run.task
+    if task.process:
+        return in_process(task_run)
+    return task.fn if task.is_async else in_thread(task_run)
+
+
 def in_thread(task_run: TaskRun) -> Body:
     """Return a coroutine function that runs a `def` body in the world's thread pool."""
     fn = task_run.task.fn
 
     async def body(*args: Any, **kwargs: Any) -> Any:
         thread = Leftover(task_run)
-        value, error = await thread_pool().run(fn, args, kwargs, thread.left, thread.back)
-        if error is None:
-            return value
-        try:
-            raise error
-        finally:
-            del error  # whose traceback holds this frame
+        return _answer(*await thread_pool().run(fn, args, kwargs, thread.left, thread.back))
 
     return body
+
+
+def in_process(task_run: TaskRun) -> Body:
+    """Return a coroutine function that runs a body in a process of its own."""
+
+    async def body(*args: Any, **kwargs: Any) -> Any:
+        world = ambient.world()
+        if world.processes is None:
+            world.processes = Processes()
+        errand = Errand(task_run.task.fn, args, kwargs, task_run.about())
+        return _answer(*await world.processes.run(errand, task_run.heartbeat))
+
+    return body
+
+
+def _answer(value: Any, error: BaseException | None) -> Any:
+    """Return what a body returned, or raise what it raised."""
+    if error is None:
+        return value
+    try:
+        raise error
+    finally:
+        del error  # whose traceback holds this frame
 
 
 def thread_pool() -> ThreadPool:

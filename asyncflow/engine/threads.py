@@ -17,7 +17,20 @@ from contextlib import suppress
 from typing import Any, Literal
 
 
-class _Job:
+class Job:
+    """One call that a thread is to make.
+
+    Args:
+        loop: where the outcome is awaited.
+        call: what to do.
+        back: told when the call ends although it was given up.
+
+    Attributes:
+        future: becomes the call's value and its error, one of which is None.
+        stage: how far it is.
+        left: whether it was given up while it ran.
+    """
+
     __slots__ = ("back", "call", "future", "left", "loop", "stage")
 
     def __init__(
@@ -77,7 +90,7 @@ class ThreadPool:
         self.threads = 0
         self.abandoned = 0
         self._idle = 0
-        self._jobs: deque[_Job] = deque()  # bounded by the task runs that wait in it
+        self._jobs: deque[Job] = deque()  # bounded by the task runs that wait in it
         self._wake = threading.Condition()
 
     async def run(
@@ -103,14 +116,7 @@ class ThreadPool:
             RuntimeError: when the system can't start a thread.
         """
         context = contextvars.copy_context()
-        job = _Job(asyncio.get_running_loop(), lambda: context.run(fn, *args, **kwargs), back)
-        with self._wake:
-            self._jobs.append(job)
-            try:
-                self._grow_or_wake()
-            except RuntimeError:
-                self._jobs.remove(job)  # no thread could be started: nobody may run it after it has failed
-                raise
+        job = self.submit(lambda: context.run(fn, *args, **kwargs), back)
         try:
             outcome = await job.future
             del job.future  # the error's traceback holds the job, which must not hold the error in turn
@@ -119,6 +125,35 @@ class ThreadPool:
             if self._leave(job):
                 left(self.abandoned)
             raise
+
+    def submit(self, call: Callable[[], Any], back: Callable[[int], None] | None = None) -> Job:
+        """Let a thread make a call as soon as one is free, and return what is known of it.
+
+        Args:
+            call: what to do; its value and its error, one of which is None, become `job.future`'s result.
+            back: as for `run`.
+
+        Raises:
+            RuntimeError: when the system can't start a thread.
+        """
+        job = Job(asyncio.get_running_loop(), call, back)
+        with self._wake:
+            self._jobs.append(job)
+            try:
+                self._grow_or_wake()
+            except RuntimeError:
+                self._jobs.remove(job)  # no thread could be started: nobody may run it after it has failed
+                raise
+        return job
+
+    def take_back(self, job: Job) -> bool:
+        """Take a job back that no thread has begun; return whether there was still time."""
+        with self._wake:
+            if job.stage != "waiting":
+                return False
+            self._jobs.remove(job)
+            job.stage = "over"
+            return True
 
     def _allowed(self) -> int:
         return self.size + min(self.abandoned, self.spare)
@@ -130,7 +165,7 @@ class ThreadPool:
         else:
             self._wake.notify()
 
-    def _leave(self, job: _Job) -> bool:
+    def _leave(self, job: Job) -> bool:
         """Give a job up; return whether a thread is left behind with it, which is replaced."""
         with self._wake:
             if job.stage == "waiting":
@@ -153,7 +188,7 @@ class ThreadPool:
                     job.tell_back(self.abandoned)
             del job  # with its arguments and its value, which must not outlive the body in an idle thread
 
-    def _next_job(self) -> _Job | None:
+    def _next_job(self) -> Job | None:
         """Wait for a job; return None when the thread is one too many, or had nothing to do for long."""
         with self._wake:
             self._idle += 1

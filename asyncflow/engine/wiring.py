@@ -278,6 +278,11 @@ class Wired(Stated, Handle[Any]):
         """Names this task run for other systems: the same over all its attempts."""
         return f"{self.run.id}/{self.key}"
 
+    def about(self) -> dict[str, Any]:
+        """Return what the body may ask of `current()`, for one that is called in another process."""
+        asked = ("name", "key", "attempt", "remaining", "idempotency_key", "heartbeat_detail")
+        return {**{name: getattr(self, name) for name in asked}, "log": self.log_context()}
+
     def log_context(self) -> dict[str, Any]:
         """Return where a log line of the body belongs."""
         return {**self.run.log_context(), "task": self.name, "attempt": self.attempt}
