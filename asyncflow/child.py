@@ -27,7 +27,7 @@ from asyncflow import ambient
 from asyncflow.errors import NotInFlow, NotPicklable, full_text_of
 from asyncflow.handles import scope
 from asyncflow.task import Task
-from asyncflow.travel import MAIN, Address, packed, stand_in
+from asyncflow.travel import MAIN, Address, Loading, packed, stand_in
 
 SIZE = 8
 """Bytes that say how long a message is, the largest first."""
@@ -135,7 +135,11 @@ class _Program:
                 raise ModuleNotFoundError("the program was not started from a file")
             cls.replaced.append(sys.modules.get("__main__"))
             file, package = cls.place
-            known = _loaded(MAIN, file, package, also="__main__")
+            Loading.now = True
+            try:
+                known = _loaded(MAIN, file, package, also="__main__")
+            finally:
+                Loading.now = False
         return known
 
 

@@ -24,6 +24,8 @@ Kind = Literal[
     "thread_abandoned",
     "thread_returned",
     "heartbeat_missed",
+    "loop_blocked",
+    "cancel_swallowed",
     "run_ended",
 ]
 """What can happen.
@@ -40,6 +42,10 @@ thread_abandoned  detail: threads (how many are abandoned now)
 thread_returned   detail: threads (how many are still abandoned), seconds (since this one was)
 heartbeat_missed  detail: limit, last (seconds into the attempt, None without a beat), beats, detail (of the
                   last beat)
+loop_blocked      detail: seconds (in all), where (`file:line in function`), stack (such places, the outermost
+                  first), for a body that kept the event loop from turning; task 0 is the flow's own
+cancel_swallowed  detail: seconds (since the cancellation), where (the attempt waits), why (`cancelled` or
+                  `timeout`); task 0 is the flow's own body
 run_ended         detail: tasks, attempts, faults
 """
 

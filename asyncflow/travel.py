@@ -14,10 +14,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from asyncflow.errors import InvalidTask, NotPicklable, full_text_of
+from asyncflow.errors import InvalidTask, NotPicklable, UsageError, full_text_of
 
 MAIN = "__mp_main__"
 """What the program's own module is called in a child, as in the standard library: it is not `__main__`."""
+
+
+class Loading:
+    """Whether this process is a child that is only loading its program, to find a body in it.
+
+    Attributes:
+        now: whether it is.
+    """
+
+    now = False
+
+    @classmethod
+    def refuse(cls) -> None:
+        """Refuse to run a flow: the lines that run it stand where they are run on import.
+
+        Raises:
+            UsageError: while the program is being loaded.
+        """
+        if cls.now:
+            raise UsageError(
+                "a flow was run while the process of a body was loading the program; put the lines that run "
+                'flows below `if __name__ == "__main__":`'
+            )
 
 
 @dataclass(frozen=True, slots=True)

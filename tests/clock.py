@@ -36,7 +36,17 @@ class Clock:
 
     def world(self, seed: int | None = 7) -> World:
         """Return a world that lives by this clock."""
-        return World(seed=seed, monotonic=self.monotonic, wall=self.wall)
+        world = World(seed=seed, monotonic=self.monotonic, wall=self.wall)
+        world.watchdog = _NoWatchdog()
+        return world
+
+
+class _NoWatchdog:
+    """Real time is of no account here, and a busy machine must not change what happens."""
+
+    def watch(self, *_: Any) -> None: ...
+
+    def unwatch(self) -> None: ...
 
 
 class _JumpingSelector(selectors.SelectSelector):

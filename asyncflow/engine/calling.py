@@ -16,6 +16,7 @@ from asyncflow.engine.options import RunOptions
 from asyncflow.engine.record import Record
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.task_runs import TaskRuns
+from asyncflow.engine.unheeded import Unheeded
 from asyncflow.errors import InvalidFlow, UsageError
 from asyncflow.events import Kind
 from asyncflow.flow import Flow
@@ -32,6 +33,7 @@ class Calling(RunFace):
         emit: appends an event to the record.
         wall: the world's wall clock.
         chance: the random stream from which backoff is drawn.
+        unheeded: told of what is cancelled, and finds what goes on nevertheless.
         beats: the detail of the last heartbeat, by the number of the task run.
         faults: who is asked whether a fault strikes, or None.
     """
@@ -45,6 +47,7 @@ class Calling(RunFace):
         "_failed_fast",
         "_foreign_counts",
         "_idle",
+        "_in_body",
         "_keys",
         "_loop",
         "_open",
@@ -57,6 +60,7 @@ class Calling(RunFace):
         "emit",
         "faults",
         "options",
+        "unheeded",
         "wall",
     )
 
@@ -86,7 +90,7 @@ class Calling(RunFace):
         self._thread = get_ident()
         self._main: asyncio.Task[Any] | None = None
         self._begun = self._ended = False
-        self._takes_calls = False
+        self._takes_calls = self._in_body = False
         self._counts: dict[str, int] = {}
         self._foreign_counts: dict[str, int] = {}
         self._keys: set[tuple[str, str]] = set()
@@ -98,6 +102,7 @@ class Calling(RunFace):
         self._failed_fast: TaskRun | None = None
         self._calm = False
         self.beats: dict[int, Any] = {}
+        self.unheeded = Unheeded(self)
 
     # ------------------------------------------------------------------ as the scope of calls
 
@@ -216,8 +221,16 @@ class Calling(RunFace):
     def _fail_fast(self, task_run: TaskRun) -> None:
         self._failed_fast = task_run
         self.cancel_reason = f"Task {task_run.name!r} failed and the flow fails fast."
-        if self._main is not None:
+        self._cancel_main()
+
+    def _cancel_main(self) -> None:
+        if self._main is not None and self._begun:
             self._main.cancel()
+            self.unheeded.add(None)
+
+    def body_task(self) -> asyncio.Task[Any] | None:
+        """Return the asyncio task that runs the flow's body while it does."""
+        return self._main if self._in_body else None
 
     def leave(self, error: SystemExit) -> None:
         """End the run because a body called `sys.exit`; whoever waits for the run gets the SystemExit."""

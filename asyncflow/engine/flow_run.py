@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from asyncflow.engine import collector, leftovers
+from asyncflow.engine import blocking, collector, leftovers
 from asyncflow.engine.calling import Calling
 from asyncflow.engine.conclusion import after_returned, after_signal, final_state
 from asyncflow.engine.face import CANCELLED
@@ -72,12 +72,15 @@ class FlowRun(Calling):
         self._begun = True
         scope.set(self)
         self.record.begin()
+        watchdog = blocking.watch()
         try:
             final = await self._final_state()
         except asyncio.CancelledError:
             # Cancelled once more while the handlers were being asked: they had their chance.
             final = self._cancelled()
         finally:
+            watchdog.unwatch()
+            self.unheeded.stop()
             if self._calm:
                 collector.leave()
         await self._end(final)
@@ -95,7 +98,7 @@ class FlowRun(Calling):
             return await self._after_handlers(self._cancelled())
 
     def _cancelled(self) -> Cancelled:
-        return Cancelled(self.cancel_reason or CANCELLED)
+        return Cancelled(f"{self.cancel_reason or CANCELLED}{self.unheeded.sentence()}")
 
     async def _body_and_tasks(self) -> State:
         """Run the body and all its task runs to their ends; return the state that the flow run goes to."""
@@ -106,7 +109,9 @@ class FlowRun(Calling):
         self.emit("state_changed", 0, 0, running)
         self.state = running
         self._takes_calls = True
+        self._in_body = True
         value, error = await self._body()
+        self._in_body = False
         await self._wait_for_tasks()
         self._takes_calls = False
         if self._failed_fast is not None:
@@ -160,7 +165,7 @@ class FlowRun(Calling):
         self._proceed(())
 
     def _failed_fast_state(self, task_run: TaskRun) -> State:
-        return Failed(f"Task {task_run.name!r} failed and the flow fails fast.", task_run.error())
+        return Failed(f"{self.cancel_reason}{self.unheeded.sentence()}", task_run.error())
 
     def _conclude(self, value: Any, error: BaseException | None) -> State:
         if isinstance(error, Signal):

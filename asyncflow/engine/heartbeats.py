@@ -88,8 +88,7 @@ class Heart(Alarm):
         if self._last + self._limit > self.at:
             self._set_timer()
         elif self.task is not None:
-            self.fired = True
-            self.task.cancel()
+            self.ring()
 
 
 _heart: ContextVar[Heart | None] = ContextVar("asyncflow_heart", default=None)

@@ -23,6 +23,15 @@ def _missed(detail: Mapping[str, Any]) -> str:
     return f"no heartbeat for {_seconds(detail, 'limit')}, {when}; the attempt was given up"
 
 
+def _blocked(detail: Mapping[str, Any]) -> str:
+    return f"the event loop was blocked for {_seconds(detail)} at {detail.get('where')}"
+
+
+def _swallowed(detail: Mapping[str, Any]) -> str:
+    why = "its timeout" if detail.get("why") == "timeout" else "it was cancelled"
+    return f"the attempt goes on {_seconds(detail)} after {why}; it waits at {detail.get('where')}"
+
+
 def _seconds(detail: Mapping[str, Any], key: str = "seconds") -> str:
     value = detail.get(key)
     return duration(value) if isinstance(value, int | float) else "some time"
@@ -32,5 +41,7 @@ NOTICES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "thread_abandoned": _abandoned,
     "thread_returned": _returned,
     "heartbeat_missed": _missed,
+    "loop_blocked": _blocked,
+    "cancel_swallowed": _swallowed,
 }
 """The sentence for an event's detail, by the event's kind."""

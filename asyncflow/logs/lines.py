@@ -28,6 +28,9 @@ _MOST_RUNS = 1000
 _PACKAGE = Path(__file__).parent.parent
 _GUESTS = ("examples", "tasks")
 
+_TOLD_ALREADY = ("loop_blocked", "cancel_swallowed")
+"""Events that the engine logs by itself, at once: what they tell of may keep the loop from telling."""
+
 _FLOW_ENDS = {"success": "all reference tasks succeeded", "failure": "some reference tasks failed."}
 
 
@@ -88,7 +91,7 @@ def listener(header: RunHeader, _seq: int, event: Any) -> None:
         return
     _, kind, task, attempt, detail = event
     teller = _TELLERS.get(kind)
-    if teller is None and kind not in NOTICES:
+    if teller is None and (kind not in NOTICES or kind in _TOLD_ALREADY):
         return
     run = _desk.runs.get(header.id)
     if run is None:

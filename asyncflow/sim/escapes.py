@@ -7,7 +7,7 @@ from types import FrameType
 from typing import NoReturn
 
 from asyncflow.errors import Escaped
-from asyncflow.sim.places import users_place
+from asyncflow.places import users_place
 from asyncflow.sim.trace import Trace
 
 _LOOP = "_run_once"

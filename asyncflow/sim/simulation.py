@@ -64,6 +64,7 @@ class Simulation:
         self.escapes = Escapes(self.trace)
         self.threads = Threads(self.clock, self.trace, self.escapes)
         self.world.threads = self.threads
+        self.world.watchdog = self.threads.watchdog
         self.world.processes = Processes(self.threads)
         self.network = Network(self.clock, self.trace, self.world.stream("network"), self.escapes)
         self.disk = Disk(self.clock, self.trace)

@@ -20,6 +20,7 @@ from asyncflow.errors import Escaped
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.debuggers import is_debugged
 from asyncflow.sim.escapes import Escapes
+from asyncflow.sim.sleepers import Watchdog
 from asyncflow.sim.trace import Trace
 from asyncflow.sim.worker import Worker, borrowed, give_back
 
@@ -43,12 +44,14 @@ class Threads:
     Attributes:
         abandoned: how many bodies of cancelled callers have not ended yet in virtual time.
         busy: whether the loop's thread is waiting for a body.
+        watchdog: told when the loop's own thread sleeps.
     """
 
     def __init__(self, clock: Clock, trace: Trace, escapes: Escapes, *, bound: float | None = 10.0) -> None:
         self.bound = bound
         self.abandoned = 0
         self.busy = False
+        self.watchdog = Watchdog()
         self._clock = clock
         self._trace = trace
         self._escapes = escapes
@@ -115,6 +118,7 @@ class Threads:
         self._clock.now += seconds
         if not self.busy:
             self._trace.emit("loop.blocked", float(seconds))
+            self.watchdog.slept(seconds)
 
     def _played(self, fn: Callable[..., Any], call: Callable[[], Any]) -> tuple[Outcome, float]:
         """Run a call in a thread, now; return its outcome and the virtual time at which that is there."""

@@ -322,6 +322,23 @@ def test_a_program_of_one_file_may_declare_its_bodies_in_it(tmp_path, form):
 
 
 @process
+def test_a_program_that_runs_its_flow_on_import_is_told_what_to_write(tmp_path):
+    lines = PROGRAM.split("if __name__")[0] + "run = f.run()\nprint(run.tasks[0].state.message)\n"
+    (tmp_path / "program.py").write_text(lines, encoding="utf-8")
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert 'that run flows below `if __name__ == "__main__":`' in done.stdout, done.stderr
+
+
+@process
 @posix
 @pytest.mark.parametrize("end", ["kill", "terminate"])
 def test_a_process_ends_with_the_one_that_started_it(tmp_path, end):
