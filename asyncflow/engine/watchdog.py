@@ -1,6 +1,6 @@
 """Notices that an event loop does not turn any more: a thread, one per process, that asks it to now and then.
 
-Between two runs the thread waits for nothing but the next one. While runs go on it wakes their loops four
+Some time after the last run the thread sleeps until the next one. While runs go on it wakes their loops four
 times in the time after which a loop counts as blocked; a task costs nothing.
 """
 
@@ -14,6 +14,9 @@ from typing import Any
 
 from asyncflow import ambient
 from asyncflow.places import step_of
+
+_IDLE_LOOKS = 40
+_IDLE_PAUSE = 0.25
 
 Place = tuple[str, list[str]]
 Told = Callable[[Any, float, Place], None]
@@ -76,6 +79,7 @@ class Watchdog:
         self._watched: dict[asyncio.AbstractEventLoop, _Watched] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._is_asleep = False
 
     def watch(self, after: float, told: Told) -> None:
         """Watch the running loop until `unwatch` was called as often.
@@ -93,7 +97,7 @@ class Watchdog:
             if after and self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="asyncflow-watchdog", daemon=True)
                 self._thread.start()
-            elif len(self._watched) == 1:
+            elif self._is_asleep:
                 self._changed.notify()
 
     def unwatch(self) -> None:
@@ -109,11 +113,16 @@ class Watchdog:
                 del self._watched[loop]
 
     def _work(self) -> None:
+        idle = 0
         while True:
             with self._changed:
-                # Without a time where nothing is watched: nobody is woken for nothing.
+                # For good only when nothing was watched for a while: to wake it costs a short run more than
+                # all the rest.
                 pauses = [watched.after / 4 for watched in self._watched.values() if watched.after]
-                self._changed.wait(min(pauses, default=None))
+                idle = 0 if pauses else idle + 1
+                self._is_asleep = idle > _IDLE_LOOKS
+                self._changed.wait(None if self._is_asleep else min(pauses, default=_IDLE_PAUSE))
+                self._is_asleep = False
                 looked_at = [watched for watched in self._watched.values() if watched.after]
             for watched in looked_at:
                 try:
