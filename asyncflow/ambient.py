@@ -37,6 +37,8 @@ class World:
     Attributes:
         listeners: views that see every event of every run: `listener(header, seq, event)`.
         threads: what runs `def` bodies; filled by the engine on first use, replaced by a simulation.
+        processes: what runs `process=True` bodies; the same.
+        watchdog: what notices that the event loop is blocked; the same.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class World:
         self.wall = wall
         self.listeners: list[Any] = []
         self.threads: Any = None
+        self.processes: Any = None
+        self.watchdog: Any = None
         self._streams: dict[str, Random] = {}
         self._seeded_identity = seeded_identity
         if not seeded_identity:
@@ -79,7 +83,7 @@ class World:
         for name, stream in self._streams.items():
             if self.seed is None or (name in _IDENTITY and not self._seeded_identity):
                 stream.seed()
-        self.threads = None
+        self.threads = self.processes = self.watchdog = None
 
     def shared(self, kind: str, name: str, spec: object, make: Callable[[], T]) -> T:
         """Return the one state object of that kind and name, made on first use.
@@ -116,6 +120,11 @@ _current: ContextVar[World] = ContextVar("asyncflow_world", default=_ROOT)
 def world() -> World:
     """Return the world that the calling context lives in."""
     return _current.get()
+
+
+def process_world() -> World:
+    """Return the world of ordinary programs, whatever world the calling context lives in."""
+    return _ROOT
 
 
 @contextmanager

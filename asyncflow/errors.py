@@ -98,7 +98,19 @@ class BreakerOpen(Rejected):
 
 
 class AttemptTimedOut(AsyncflowError, TimeoutError):
-    """An attempt ran longer than its timeout: a coroutine was cancelled, a thread was left behind."""
+    """An attempt ran longer than its timeout: a coroutine was cancelled, a thread left, a process ended."""
+
+
+class HeartbeatMissed(AttemptTimedOut):
+    """An attempt has not called `current().heartbeat()` for longer than its task allows."""
+
+
+class ProcessDied(AsyncflowError):
+    """The process of a `process=True` body ended without a result; the text has its exit code or signal."""
+
+
+class NotPicklable(AsyncflowError):
+    """An argument, a result or an exception can't travel between a flow and the process of a body."""
 
 
 class StoreError(AsyncflowError):

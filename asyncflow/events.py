@@ -28,6 +28,10 @@ Kind = Literal[
     "cache_not_kept",
     "rolled_back",
     "rollback_failed",
+    "thread_returned",
+    "heartbeat_missed",
+    "loop_blocked",
+    "cancel_swallowed",
     "run_ended",
 ]
 """What can happen.
@@ -53,6 +57,13 @@ cache_not_kept    detail: family, text
 rolled_back       detail: key (of what was undone), hook, attempts (of the hook); of an element without events
                   of its own also index; of what a child run did, told by its parent, also run (its id)
 rollback_failed   detail: the same, and error
+thread_returned   detail: threads (how many are still abandoned), seconds (since this one was)
+heartbeat_missed  detail: limit, last (seconds into the attempt, None without a beat), beats, detail (of the
+                  last beat)
+loop_blocked      detail: seconds (in all), where (`file:line in function`), stack (such places, the outermost
+                  first), for a body that kept the event loop from turning; task 0 is the flow's own
+cancel_swallowed  detail: seconds (since the cancellation), where (the attempt waits), why (`cancelled` or
+                  `timeout`); task 0 is the flow's own body
 run_ended         detail: tasks, attempts, faults
 """
 

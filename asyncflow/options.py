@@ -9,6 +9,7 @@ from asyncflow.errors import AsyncflowError, InvalidTask, did_you_mean
 from asyncflow.guard.policy import Policy
 from asyncflow.policy.backoff import constant
 from asyncflow.policy.retry import Retry
+from asyncflow.policy.seconds import seconds
 from asyncflow.policy.slots import checked_tags, checked_uses
 from asyncflow.rollback import as_rollback
 
@@ -36,6 +37,8 @@ _OWN_OPTIONS = (
     "tags",
     "uses",
     "rollback",
+    "heartbeat",
+    "process",
 )
 
 
@@ -97,6 +100,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "tags": checked_tags,
     "uses": checked_uses,
     "rollback": as_rollback,
+    "heartbeat": lambda given: None if given is None else seconds(given, "heartbeat", zero=False),
     "state_handlers": lambda handlers: checked_handlers(handlers, InvalidTask),
 }
 """What makes a field of an option that may be said in several ways."""

@@ -135,6 +135,10 @@ class ENDRUN(Signal):
         super().__init__(state.message, state.result)
         self.state = state
 
+    def __reduce__(self) -> tuple[type[ENDRUN], tuple[State]]:
+        """Say how it is made again; what an exception does by itself would make it of its message."""
+        return type(self), (self.state,)
+
     def to_state(self) -> State:
         """Return the state that was given."""
         return self.state

@@ -31,6 +31,7 @@ from asyncflow.policy.retry import Retry
 from asyncflow.policy.seconds import Seconds
 from asyncflow.policy.slots import Resource, Uses
 from asyncflow.rollback import PATIENCE, Rollback
+from asyncflow.travel import address_of
 from asyncflow.triggers import Trigger, all_successful
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Task(Generic[P, R]):
         tags: words by which a flow's limits find the task.
         uses: the resources that an attempt takes slots of, each with how many.
         rollback: what undoes the task's effect when the flow run fails.
+        heartbeat: seconds within which an attempt has to beat; None when it need not.
+        process: whether each attempt runs in a process of its own.
     """
 
     fn: Callable[..., Any]
@@ -79,7 +82,10 @@ class Task(Generic[P, R]):
     tags: tuple[str, ...] = ()
     uses: tuple[tuple[Resource, int], ...] = ()
     rollback: Rollback | None = None
+    heartbeat: float | None = None
+    process: bool = False
     is_async: bool = field(init=False, repr=False)
+    is_plain: bool = field(init=False, repr=False)
     has_handlers: bool = field(init=False, repr=False)
     is_attended: bool = field(init=False, repr=False)
     recipe: Recipe | None = field(init=False, repr=False)
@@ -105,6 +111,10 @@ class Task(Generic[P, R]):
             raise InvalidTask(f"nout={self.nout!r} must be 0 or more")
         # Instance attributes rather than methods: read once per call.
         object.__setattr__(self, "is_async", _is_async(self.fn))
+        if self.process:
+            address_of(self.fn)  # which says now what a child process would not find
+        is_plain = self.is_async and not self.process and not self.validate and self.heartbeat is None
+        object.__setattr__(self, "is_plain", is_plain)
         object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
         object.__setattr__(self, "is_attended", self.has_handlers or self.cache is not None)
         object.__setattr__(self, "recipe", self._recipe())
@@ -304,14 +314,16 @@ def task(
     tags: Sequence[str] | None = None,
     uses: Uses | None = None,
     rollback: Rollback | Callable[..., Any] | None = None,
+    heartbeat: float | timedelta | None = None,
+    process: bool = False,
 ) -> _Declare: ...
 
 
 def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Declare a function as a task.
 
-    `async def` bodies run on the event loop, `def` bodies in a thread of their own. Use it bare (`@task`) or
-    with options.
+    `async def` bodies run on the event loop, `def` bodies in a thread of their own, and with `process=True`
+    both in a process. Use it bare (`@task`) or with options.
 
     Args:
         fn: the function.
@@ -340,6 +352,8 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             uses: a Resource that an attempt takes a slot of, several of them, or `{resource: slots}`.
             rollback: the function that undoes the task's effect when the flow run fails, or a Rollback; the
                 same as `on_rollback`.
+            heartbeat: seconds within which an attempt has to call `current().heartbeat()` again.
+            process: whether each attempt runs in a process of its own, which is ended with it.
 
     Returns:
         The Task, or for `@task(...)` what turns a function into one.

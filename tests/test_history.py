@@ -115,7 +115,7 @@ def test_a_run_without_an_end_and_without_a_now_ends_with_its_newest_event():
     story.say(3.0, "thread_abandoned", number, threads=2)
     history = of(story)
     assert (history.ended, history.tasks[0].attempts[0].ended) == (3.0, 3.0)
-    assert history.notices[0].text == "a thread was given up; 2 are abandoned now"
+    assert history.notices[0].text == "parse: a thread was given up, its body does not end; abandoned now: 2"
 
 
 def test_what_the_cache_said_is_told_of_the_task():

@@ -14,6 +14,7 @@ from asyncflow.engine.task_run import TaskRun
 from asyncflow.errors import full_text_of
 from asyncflow.flow import Flow
 from asyncflow.ports import Store
+from asyncflow.travel import Loading
 
 __all__ = [
     "FlowRun",
@@ -136,6 +137,7 @@ async def start(
     options: RunOptions = PLAIN,
 ) -> FlowRun:
     """Start a flow on the running event loop and return the run; it owns its asyncio tasks."""
+    Loading.refuse()
     owned = None
     if store is None:
         store = await _chosen_store(flow.store)

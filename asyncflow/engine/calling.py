@@ -21,7 +21,9 @@ from asyncflow.engine.record import Record
 from asyncflow.engine.rollback import ChildEffects, Effect
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.task_runs import TaskRuns
+from asyncflow.engine.unheeded import Unheeded
 from asyncflow.errors import InvalidFlow, UsageError
+from asyncflow.events import Kind
 from asyncflow.flow import Flow
 from asyncflow.handles import PLAIN, Handle, find_handles, scope, source_of
 from asyncflow.mapping import MapPlan
@@ -47,6 +49,8 @@ class Calling(RunFace):
         elements: how many elements its maps had.
         element_attempts: how many attempts these made.
         effects: what its task runs did that can be undone, in the order of their ends.
+        unheeded: told of what is cancelled, and finds what goes on nevertheless.
+        beats: the detail of the last heartbeat, by the number of the task run.
         faults: who is asked whether a fault strikes, or None.
         parameters: the flow's parameters, until all its task runs are final.
         gates: by task run, those upstream that decide whether it runs at all; outermost first.
@@ -62,6 +66,7 @@ class Calling(RunFace):
         "_failed_fast",
         "_foreign_counts",
         "_idle",
+        "_in_body",
         "_keys",
         "_looks_at_calls",
         "_loop",
@@ -70,6 +75,7 @@ class Calling(RunFace):
         "_ready",
         "_takes_calls",
         "_thread",
+        "beats",
         "chance",
         "create_future",
         "effects",
@@ -80,6 +86,7 @@ class Calling(RunFace):
         "gates",
         "limits",
         "options",
+        "unheeded",
         "wall",
     )
 
@@ -115,7 +122,7 @@ class Calling(RunFace):
         self._thread = get_ident()
         self._main: asyncio.Task[Any] | None = None
         self._begun = self._ended = False
-        self._takes_calls = False
+        self._takes_calls = self._in_body = False
         self._counts: dict[str, int] = {}
         self._foreign_counts: dict[str, int] = {}
         self._keys: set[tuple[str, str]] = set()
@@ -127,6 +134,8 @@ class Calling(RunFace):
         self._failed_fast: TaskRun | None = None
         self._calm = False
         self.gates: dict[TaskRun, list[TaskRun]] = {}
+        self.beats: dict[int, Any] = {}
+        self.unheeded = Unheeded(self)
 
     # ------------------------------------------------------------------ as the scope of calls
 
@@ -236,6 +245,11 @@ class Calling(RunFace):
                 sources.update(dict.fromkeys(self.own(nested)))
         return tuple(sources)
 
+    def note(self, kind: Kind, task: int, attempt: int, detail: dict[str, Any]) -> None:
+        """Append an event of what may outlast the run, unless it comes too late for the run's record."""
+        if not self._ended:
+            self.emit(kind, task, attempt, detail)
+
     def own(self, handles: Iterable[Handle[Any]]) -> tuple[TaskRun, ...]:
         """Return the task runs behind handles, each once.
 
@@ -285,8 +299,16 @@ class Calling(RunFace):
             return
         self._failed_fast = task_run
         self.cancel_reason = f"Task {task_run.name!r} failed and the flow fails fast."
-        if self._main is not None:
+        self._cancel_main()
+
+    def _cancel_main(self) -> None:
+        if self._main is not None and self._begun:
             self._main.cancel()
+            self.unheeded.add(None)
+
+    def body_task(self) -> asyncio.Task[Any] | None:
+        """Return the asyncio task that runs the flow's body while it does."""
+        return self._main if self._in_body else None
 
     def fails_fast_for(self, task_run: TaskRun) -> bool:
         """Whether everything is being cancelled because of this task run."""

@@ -144,8 +144,11 @@ class RunFace(Stated):
         if self._ended:
             return
         self.cancel_reason = self.cancel_reason or reason or CANCELLED
-        if self._main is not None and self._begun:
-            self._main.cancel()
+        self._cancel_main()
+
+    def _cancel_main(self) -> None:
+        """Cancel the asyncio task of the run, if that has taken its first step."""
+        raise AssertionError(f"every kind of flow run can be cancelled, {type(self).__name__} too")
 
     def __repr__(self) -> str:
         return f"<flow run {self.name} of {self.flow.name!r} {self.state.name}, {len(self.tasks)} tasks>"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from asyncflow.engine import collector
+from asyncflow.engine import blocking, collector, leftovers
 from asyncflow.engine.calling import Calling
 from asyncflow.engine.conclusion import after_returned, after_signal, final_state
 from asyncflow.engine.face import CANCELLED
@@ -76,12 +76,15 @@ class FlowRun(Calling):
         self._begun = True
         scope.set(self)
         self.record.begin()
+        watchdog = blocking.watch()
         try:
             final = await self._final_state()
         except asyncio.CancelledError:
             # Cancelled once more while the handlers were being asked: they had their chance.
             final = self._cancelled()
         finally:
+            watchdog.unwatch()
+            self.unheeded.stop()
             if self._calm:
                 collector.leave()
         if self.effects and final.is_failed():
@@ -102,7 +105,7 @@ class FlowRun(Calling):
             return await self._after_handlers(self._cancelled())
 
     def _cancelled(self) -> Cancelled:
-        return Cancelled(self.cancel_reason or CANCELLED)
+        return Cancelled(f"{self.cancel_reason or CANCELLED}{self.unheeded.sentence()}")
 
     async def _body_and_tasks(self) -> State:
         """Run the body and all its task runs to their ends; return the state that the flow run goes to."""
@@ -113,7 +116,9 @@ class FlowRun(Calling):
         self.emit("state_changed", 0, 0, running)
         self.state = running
         self._takes_calls = True
+        self._in_body = True
         value, error = await self._body()
+        self._in_body = False
         await self._wait_for_tasks()
         self._takes_calls = False
         self.parameters = {}  # nobody asks any more; they may be large
@@ -167,7 +172,7 @@ class FlowRun(Calling):
         self._proceed(())
 
     def _failed_fast_state(self, task_run: TaskRun) -> State:
-        return Failed(f"Task {task_run.name!r} failed and the flow fails fast.", task_run.error())
+        return Failed(f"{self.cancel_reason}{self.unheeded.sentence()}", task_run.error())
 
     def _conclude(self, value: Any, error: BaseException | None) -> State:
         if isinstance(error, Signal):
@@ -201,6 +206,7 @@ class FlowRun(Calling):
 
     async def _end(self, final: State) -> None:
         """Record the end, make the record last, and only then let the run be final."""
+        leftovers.warn(self)
         self._ended = True
         check_move(self.state, final)
         self.emit("state_changed", 0, 0, final)

@@ -102,7 +102,7 @@ class Undoing:
         note = task_run.note_rollback if parent is None else _noter(parent)
         tries = _Tries(note)
         hook = rollback.hook
-        body = hook if is_async(hook) else in_thread(hook, note)
+        body = hook if is_async(hook) else in_thread(hook, lambda: _HookThread(note))
         scope.set(task_run)
         task_run.account.is_rolling_back = True
         try:
@@ -139,6 +139,18 @@ class Undoing:
         if self.failed:
             detail["rollback_failed"] = list(self.failed)[:_MOST_KEYS]
         return type(final)(" ".join(parts), final.result, detail)
+
+
+class _HookThread:
+    """Hears of the thread of a hook, should it be left behind; when it ends the run is over."""
+
+    def __init__(self, note: Callable[[str, dict[str, Any]], None]) -> None:
+        self._note = note
+
+    def left(self, threads: int) -> None:
+        self._note("thread_abandoned", {"threads": threads})
+
+    def back(self, threads: int) -> None: ...
 
 
 class _Tries:

@@ -301,6 +301,10 @@ class TaskRun(Wired):
             self._waiters = None
         self.run.settled(self)
 
+    def asyncio_task(self) -> asyncio.Task[None] | None:
+        """Return the asyncio task that makes the attempts; None before the first step and after the last."""
+        return self._asyncio
+
     def cancel(self) -> None:
         """Cancel the task run: at once when it waits, by cancelling its attempt when it runs."""
         if self.state.final:
@@ -308,5 +312,7 @@ class TaskRun(Wired):
         starting, begun = self._asyncio, self.waiting < 0
         if starting is not None:
             starting.cancel()
+            if begun:
+                self.run.unheeded.add(self)
         if not begun:
             self._end_unstarted(Cancelled(self.run.cancel_reason))

@@ -17,12 +17,28 @@ from contextlib import suppress
 from typing import Any, Literal
 
 
-class _Job:
-    __slots__ = ("call", "future", "left", "loop", "stage")
+class Job:
+    """One call that a thread is to make.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
+    Args:
+        loop: where the outcome is awaited.
+        call: what to do.
+        back: told when the call ends although it was given up.
+
+    Attributes:
+        future: becomes the call's value and its error, one of which is None.
+        stage: how far it is.
+        left: whether it was given up while it ran.
+    """
+
+    __slots__ = ("back", "call", "future", "left", "loop", "stage")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, call: Callable[[], Any], back: Callable[[int], None] | None
+    ) -> None:
         self.loop = loop
         self.call = call
+        self.back = back
         self.future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
         self.stage: Literal["waiting", "running", "over"] = "waiting"
         self.left = False
@@ -42,6 +58,12 @@ class _Job:
             return
         finally:
             del error  # whose traceback holds this frame
+
+    def tell_back(self, abandoned: int) -> None:
+        """Tell the loop that an abandoned body has ended, unless the loop itself has."""
+        if self.back is not None:
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self.back, abandoned)
 
     def _deliver(self, value: Any, error: BaseException | None) -> None:
         if not self.future.done():
@@ -68,7 +90,7 @@ class ThreadPool:
         self.threads = 0
         self.abandoned = 0
         self._idle = 0
-        self._jobs: deque[_Job] = deque()  # bounded by the task runs that wait in it
+        self._jobs: deque[Job] = deque()  # bounded by the task runs that wait in it
         self._wake = threading.Condition()
 
     async def run(
@@ -77,6 +99,7 @@ class ThreadPool:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         left: Callable[[int], None],
+        back: Callable[[int], None] | None = None,
     ) -> tuple[Any, BaseException | None]:
         """Run `fn` in a thread and return its value and its error, one of which is None.
 
@@ -85,6 +108,7 @@ class ThreadPool:
             args: its positional arguments.
             kwargs: its keyword arguments.
             left: called when the thread has to be left behind, with the number of threads that are now.
+            back: called on the loop when such a thread has ended the body at last, with the same number.
 
         Raises:
             CancelledError: when the caller was cancelled; a body that had started goes on in a thread that
@@ -92,14 +116,7 @@ class ThreadPool:
             RuntimeError: when the system can't start a thread.
         """
         context = contextvars.copy_context()
-        job = _Job(asyncio.get_running_loop(), lambda: context.run(fn, *args, **kwargs))
-        with self._wake:
-            self._jobs.append(job)
-            try:
-                self._grow_or_wake()
-            except RuntimeError:
-                self._jobs.remove(job)  # no thread could be started: nobody may run it after it has failed
-                raise
+        job = self.submit(lambda: context.run(fn, *args, **kwargs), back)
         try:
             outcome = await job.future
             del job.future  # the error's traceback holds the job, which must not hold the error in turn
@@ -108,6 +125,35 @@ class ThreadPool:
             if self._leave(job):
                 left(self.abandoned)
             raise
+
+    def submit(self, call: Callable[[], Any], back: Callable[[int], None] | None = None) -> Job:
+        """Let a thread make a call as soon as one is free, and return what is known of it.
+
+        Args:
+            call: what to do; its value and its error, one of which is None, become `job.future`'s result.
+            back: as for `run`.
+
+        Raises:
+            RuntimeError: when the system can't start a thread.
+        """
+        job = Job(asyncio.get_running_loop(), call, back)
+        with self._wake:
+            self._jobs.append(job)
+            try:
+                self._grow_or_wake()
+            except RuntimeError:
+                self._jobs.remove(job)  # no thread could be started: nobody may run it after it has failed
+                raise
+        return job
+
+    def take_back(self, job: Job) -> bool:
+        """Take a job back that no thread has begun; return whether there was still time."""
+        with self._wake:
+            if job.stage != "waiting":
+                return False
+            self._jobs.remove(job)
+            job.stage = "over"
+            return True
 
     def _allowed(self) -> int:
         return self.size + min(self.abandoned, self.spare)
@@ -119,7 +165,7 @@ class ThreadPool:
         else:
             self._wake.notify()
 
-    def _leave(self, job: _Job) -> bool:
+    def _leave(self, job: Job) -> bool:
         """Give a job up; return whether a thread is left behind with it, which is replaced."""
         with self._wake:
             if job.stage == "waiting":
@@ -139,9 +185,10 @@ class ThreadPool:
                 job.stage = "over"
                 if job.left:
                     self.abandoned -= 1
+                    job.tell_back(self.abandoned)
             del job  # with its arguments and its value, which must not outlive the body in an idle thread
 
-    def _next_job(self) -> _Job | None:
+    def _next_job(self) -> Job | None:
         """Wait for a job; return None when the thread is one too many, or had nothing to do for long."""
         with self._wake:
             self._idle += 1

@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
+from asyncflow.engine.heartbeats import beat
 from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
 from asyncflow.handles import Block, Handle, innermost, scope
@@ -290,10 +291,28 @@ class Wired(Stated, Handle[Any]):
             return timeout
         return max(0.0, self._started + timeout - self.run.record.offset())
 
+    def heartbeat(self, detail: Any = None) -> None:
+        """Say that the attempt is alive; for bodies of any kind, from any thread.
+
+        Args:
+            detail: how far it is; the next attempt finds it as `heartbeat_detail`.
+        """
+        beat(self, detail)
+
+    @property
+    def heartbeat_detail(self) -> Any:
+        """The detail of the last heartbeat, of this attempt or of one before it; None when there was none."""
+        return self.run.beats.get(self.number)
+
     @property
     def idempotency_key(self) -> str:
         """Names this task run for other systems: the same over all its attempts."""
         return f"{self.run.id}/{self.key}"
+
+    def about(self) -> dict[str, Any]:
+        """Return what the body may ask of `current()`, for one that is called in another process."""
+        asked = ("name", "key", "attempt", "remaining", "idempotency_key", "heartbeat_detail")
+        return {**{name: getattr(self, name) for name in asked}, "log": self.log_context()}
 
     def log_context(self) -> dict[str, Any]:
         """Return where a log line of the body belongs."""

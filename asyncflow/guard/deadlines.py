@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -16,6 +17,9 @@ from weakref import WeakValueDictionary
 # what the last sweep left, so that each alarm is looked at a constant number of times.
 _SWEEP_AT = 256
 
+
+PATIENCE = 5.0
+"""Seconds that a call gets to end after it was cancelled, before somebody is told that it does not."""
 
 AsyncioTask = asyncio.Task[Any]
 
@@ -37,6 +41,14 @@ class Alarm:
     requests: int
     task: AsyncioTask | None
 
+    def ring(self) -> None:
+        """Cancel the task; the alarm is due and its call has not ended."""
+        assert self.task is not None, "only the alarm of a call that runs is rung"
+        self.fired = True
+        self.task.cancel()
+        if _unheeded is not None:
+            queue_for(self.task.get_loop(), PATIENCE).arm(_Reminder(self))
+
     def disarm(self) -> bool:
         """End the call, and return whether a cancellation that it ended with is the alarm's own.
 
@@ -45,6 +57,32 @@ class Alarm:
         """
         task, self.task = self.task, None
         return self.fired and task is not None and task.uncancel() <= self.requests
+
+
+class _Reminder(Alarm):
+    """Asks, some time after an alarm, whether its call goes on nevertheless."""
+
+    __slots__ = ("_alarm",)
+
+    def __init__(self, alarm: Alarm) -> None:
+        self._alarm = alarm
+
+    @property
+    def task(self) -> AsyncioTask | None:  # type: ignore[override]  # a call that has ended needs no reminder
+        return self._alarm.task
+
+    def ring(self) -> None:
+        if _unheeded is not None and self.task is not None:
+            _unheeded(self.task)
+
+
+_unheeded: Callable[[AsyncioTask], None] | None = None
+
+
+def when_unheeded(told: Callable[[AsyncioTask], None]) -> None:
+    """Let somebody know of each call that goes on for PATIENCE seconds after its timeout."""
+    global _unheeded
+    _unheeded = told
 
 
 class DeadlineQueue:
@@ -87,8 +125,7 @@ class DeadlineQueue:
                 if alarm.at > now:
                     self._wake_at(alarm.at)
                     return
-                alarm.fired = True
-                alarm.task.cancel()
+                alarm.ring()
             alarms.popleft()
 
     def _sweep(self) -> None:

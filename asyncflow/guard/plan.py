@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from asyncflow.ambient import World, world
-from asyncflow.errors import AttemptTimedOut, BreakerOpen, UsageError
+from asyncflow.errors import AttemptTimedOut, BreakerOpen, HeartbeatMissed, UsageError
 from asyncflow.guard.deadlines import Alarm, AsyncioTask, DeadlineQueue, queue_for
 from asyncflow.outcomes import (
     Again,
@@ -127,6 +127,8 @@ class Plan:
         if flight is None and self.guards and isinstance(error, BreakerOpen):
             error.__cause__ = _cause(before)
             return Refused(error)
+        if isinstance(error, HeartbeatMissed):
+            return TimedOut(error)
         signal = sole_signal(error)
         return Signalled(signal) if isinstance(signal, Signal) else Raised(error)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from asyncflow.events import RunHeader, plain_detail
 from asyncflow.history.elements import MapFold
+from asyncflow.history.notices import NOTICES
 from asyncflow.history.record import (
     PENDING,
     Attempt,
@@ -187,6 +188,8 @@ class History:
         take = _TAKERS.get(kind)
         if take is not None:
             take(self, offset, task, attempt, detail)
+        elif kind in NOTICES:
+            self._noticed(kind, offset, task, attempt, detail)
 
     def view(self, now: float | None = None) -> RunHistory:
         """Return what has happened so far.
@@ -275,9 +278,11 @@ class History:
     def _handler(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
         self._bounded(self._notices).append(Notice(offset, task, str(detail.get("error", ""))))
 
-    def _thread(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
-        text = f"a thread was given up; {detail.get('threads', 'some')} are abandoned now"
-        self._bounded(self._notices).append(Notice(offset, task, text))
+    def _noticed(self, kind: str, offset: float, task: int, attempt: int, detail: Any) -> None:
+        found = self._tasks.get(task)
+        whose = "the flow's body" if not task else found.name if found else f"task {task}"
+        which = f"{whose}, attempt {attempt}" if attempt else whose
+        self._bounded(self._notices).append(Notice(offset, task, f"{which}: {NOTICES[kind](detail)}"))
 
     def _missed(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
         self._task(task, offset).cache = str(detail.get("text", ""))
@@ -313,7 +318,6 @@ _TAKERS = {
     "fault_injected": History._struck,
     "breaker_changed": History._breaker,
     "handler_failed": History._handler,
-    "thread_abandoned": History._thread,
     "cache_missed": History._missed,
     "cache_not_kept": History._not_kept,
     "rolled_back": History._undone,

@@ -310,7 +310,7 @@ def outcome_of(state: Standing) -> Outcome:
     if state.detail.get("called") is False:
         return "refused"
     error = state.error.type if state.error else ""
-    if error == "AttemptTimedOut":
+    if error in ("AttemptTimedOut", "HeartbeatMissed"):
         return "timed out"
     if error == "RETRY":
         return "signalled"

@@ -12,6 +12,7 @@ from typing import Any
 
 from asyncflow import ambient
 from asyncflow.events import RunHeader
+from asyncflow.history.notices import NOTICES
 from asyncflow.history.record import Standing, standing, strike_text
 from asyncflow.human import duration
 from asyncflow.signals import TRIGGERFAIL, Signal
@@ -26,6 +27,9 @@ _CLOSED = 1000
 _MOST_RUNS = 1000
 _PACKAGE = Path(__file__).parent.parent
 _GUESTS = ("examples", "tasks")
+
+_TOLD_ALREADY = ("loop_blocked", "cancel_swallowed")
+"""Events that the engine logs by itself, at once: what they tell of may keep the loop from telling."""
 
 _FLOW_ENDS = {"success": "all reference tasks succeeded", "failure": "some reference tasks failed."}
 
@@ -87,14 +91,17 @@ def listener(header: RunHeader, _seq: int, event: Any) -> None:
         return
     _, kind, task, attempt, detail = event
     teller = _TELLERS.get(kind)
-    if teller is None:
+    if teller is None and (kind not in NOTICES or kind in _TOLD_ALREADY):
         return
     run = _desk.runs.get(header.id)
     if run is None:
         if len(_desk.runs) >= _MOST_RUNS:
             del _desk.runs[next(iter(_desk.runs))]
         run = _desk.runs[header.id] = _Run(header)
-    teller(run, task, attempt, detail)
+    if teller is None:
+        _noticed(run, kind, task, attempt, detail)
+    else:
+        teller(run, task, attempt, detail)
 
 
 def _say(run: _Run, level: int, task: int, attempt: int, text: str, **fields: Any) -> None:
@@ -245,9 +252,11 @@ def _handler(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> N
     _say(run, _ERROR, task, attempt, sentence[:1].upper() + sentence[1:])
 
 
-def _thread(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
-    text = f"A thread was given up, its body does not end; abandoned now: {detail.get('threads')}"
-    _say(run, _WARNING, task, attempt, text)
+def _noticed(run: _Run, kind: str, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
+    level = _INFO if kind == "thread_returned" else _WARNING
+    if _desk.least <= level:
+        text = NOTICES[kind](detail)
+        _say(run, level, task, attempt, text[:1].upper() + text[1:])
 
 
 def _missed(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
@@ -280,7 +289,6 @@ _TELLERS: Mapping[str, Callable[[_Run, int, int, Any], None]] = {
     "fault_injected": _struck,
     "breaker_changed": _breaker,
     "handler_failed": _handler,
-    "thread_abandoned": _thread,
     "cache_missed": _missed,
     "cache_not_kept": _not_kept,
     "rolled_back": _undone,

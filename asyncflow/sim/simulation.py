@@ -22,6 +22,7 @@ from asyncflow.sim.entropy.patching import patched
 from asyncflow.sim.limits import MOST_STEPS, YEAR, Limits
 from asyncflow.sim.loop import SimLoop
 from asyncflow.sim.net.network import Network
+from asyncflow.sim.processes import Processes
 from asyncflow.sim.threads import Threads
 from asyncflow.sim.trace.trace import Trace
 
@@ -63,6 +64,8 @@ class Simulation:
         self.escapes = Escapes(self.trace)
         self.threads = Threads(self.clock, self.trace, self.escapes)
         self.world.threads = self.threads
+        self.world.watchdog = self.threads.watchdog
+        self.world.processes = Processes(self.threads)
         self.network = Network(self.clock, self.trace, self.world.stream("network"), self.escapes)
         self.disk = Disk(self.clock, self.trace)
         self._limits = Limits(seconds=limit, steps=steps)

@@ -20,6 +20,7 @@ from asyncflow.errors import Escaped
 from asyncflow.sim.border.debuggers import is_debugged
 from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.clock import Clock
+from asyncflow.sim.sleepers import Watchdog
 from asyncflow.sim.trace.trace import Trace
 from asyncflow.sim.worker import Worker, borrowed, give_back
 
@@ -43,12 +44,14 @@ class Threads:
     Attributes:
         abandoned: how many bodies of cancelled callers have not ended yet in virtual time.
         busy: whether the loop's thread is waiting for a body.
+        watchdog: told when the loop's own thread sleeps.
     """
 
     def __init__(self, clock: Clock, trace: Trace, escapes: Escapes, *, bound: float | None = 10.0) -> None:
         self.bound = bound
         self.abandoned = 0
         self.busy = False
+        self.watchdog = Watchdog()
         self._clock = clock
         self._trace = trace
         self._escapes = escapes
@@ -59,6 +62,7 @@ class Threads:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         left: Callable[[int], None],
+        back: Callable[[int], None] | None = None,
     ) -> Outcome:
         """Run `fn` and return its value and its error, one of which is None; as the engine's pool does.
 
@@ -67,6 +71,7 @@ class Threads:
             args: its positional arguments.
             kwargs: its keyword arguments.
             left: called when the caller is cancelled before the body ends, with the number of such bodies.
+            back: called when such a body has ended, with the number of those that have not.
 
         Raises:
             CancelledError: when the caller was cancelled. The body has done what it does.
@@ -81,7 +86,7 @@ class Threads:
         except asyncio.CancelledError:
             timer.cancel()
             if ends > self._clock.now:
-                self._leave(loop, ends)
+                self._leave(loop, ends, back)
                 left(self.abandoned)
             raise
         return outcome
@@ -116,6 +121,7 @@ class Threads:
         self._clock.now += seconds
         if not self.busy:
             self._trace.emit("loop.blocked", float(seconds))
+            self.watchdog.slept(seconds)
 
     def _played(self, fn: Callable[..., Any], call: Callable[[], Any]) -> tuple[Outcome, float]:
         """Run a call in a thread, now; return its outcome and the virtual time at which that is there."""
@@ -148,9 +154,13 @@ class Threads:
         what = f"a body in a thread that has not returned after {self.bound:g} real seconds"
         return self._escapes.recorded(what, _WAY_OUT, worker.frame())
 
-    def _leave(self, loop: asyncio.AbstractEventLoop, ends: float) -> None:
+    def _leave(
+        self, loop: asyncio.AbstractEventLoop, ends: float, back: Callable[[int], None] | None
+    ) -> None:
         def over() -> None:
             self.abandoned -= 1
+            if back is not None:
+                back(self.abandoned)
 
         self.abandoned += 1
         loop.call_at(ends, over)

@@ -405,3 +405,38 @@ def test_one_pool_serves_one_loop_after_another(pool):
     for _ in range(3):
         assert flow(name="f")(lambda: name_of_thread()).run().state.is_success()
     assert pool.threads == 1
+
+
+def test_a_thread_that_comes_back_while_the_run_goes_on_is_reported(pool, gate):
+    @task(timeout=0.1)
+    def hang():
+        gate.wait(5)
+
+    @flow
+    async def f():
+        with pytest.raises(TimeoutError):
+            await hang()
+        gate.set()
+        while not of_kind(current(), "thread_returned"):
+            await asyncio.sleep(0.001)
+
+    run = f.run()
+    (back,) = [event for event in run.events if event.kind == "thread_returned"]
+    assert (back.task, back.attempt, back.detail["threads"]) == (1, 1, 0)
+    assert 0 <= back.detail["seconds"] < 5
+
+
+def test_a_run_that_ends_before_its_threads_says_so(pool, gate, caplog):
+    @task(timeout=0.1)
+    def hang():
+        gate.wait(5)
+
+    run = flow(name="f")(lambda: hang()).run()
+    (said,) = [record.getMessage() for record in caplog.records if "still at work" in record.getMessage()]
+    assert said == (
+        f"flow run {run.name} of 'f' ends before 1 thread of it, still at work until the process ends: "
+        "hang (attempt 1)"
+    )
+    gate.set()
+    until(lambda: pool.abandoned == 0, "the abandoned thread to come back")
+    assert of_kind(run, "thread_returned") == []

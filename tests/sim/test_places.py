@@ -10,8 +10,8 @@ import pytest
 
 import asyncflow
 from asyncflow.errors import Escaped
+from asyncflow.places import users_place
 from asyncflow.sim import run
-from asyncflow.sim.border.places import users_place
 
 PACKAGE = Path(asyncflow.__file__).parent
 STANDARD = Path(sysconfig.get_path("stdlib"))
@@ -56,7 +56,7 @@ def test_the_place_that_tells_the_user_most_is_named(whose, best, is_installed, 
             "_WORLD": package / "sim",
             "_EXAMPLES": package / "examples",
         }.items():
-            monkeypatch.setattr(f"asyncflow.sim.border.places.{name}", f"{folder}{'/'}")
+            monkeypatch.setattr(f"asyncflow.places.{name}", f"{folder}{'/'}")
     assert users_place([frame_in(files[whom]) for whom in whose]).startswith(f"{files[best].name}:1 in ")
 
 

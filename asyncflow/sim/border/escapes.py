@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from asyncflow.errors import Escaped
-from asyncflow.sim.border.places import links, users_place
+from asyncflow.places import links, users_place
 from asyncflow.sim.trace.trace import Trace
 
 _LOOP = "_run_once"

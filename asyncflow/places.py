@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
-_PACKAGE = str(Path(__file__).parents[2]) + os.sep
+_PACKAGE = str(Path(__file__).parent) + os.sep
 _WORLD = os.path.join(_PACKAGE, "sim", "")
 _EXAMPLES = os.path.join(_PACKAGE, "examples", "")
 _STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
@@ -76,3 +76,27 @@ def links(coroutine: Any) -> Iterator[tuple[Any, FrameType | None]]:
 
 def _leads_on(thing: object) -> bool:
     return isinstance(thing, _SUSPENDED) or type(thing).__name__ == "async_generator_asend"
+
+
+def _is_ours(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return file.startswith(_PACKAGE) and not file.startswith(_EXAMPLES)
+
+
+def step_of(frame: FrameType | None) -> tuple[str, list[str]]:
+    """Return where an event loop's thread is at this moment: the place in the user's code, and all places.
+
+    Args:
+        frame: the innermost frame of the thread. What is told begins with the step that the loop is taking,
+            from the outermost place to the innermost, and leaves asyncflow's own out.
+    """
+    frames: list[FrameType] = []
+    while frame is not None and not _is_loops_own(frame):
+        frames.append(frame)
+        frame = frame.f_back
+    frames.reverse()
+    return users_place(frames) or "", [place_of(one) for one in frames if not _is_ours(one)]
+
+
+def _is_loops_own(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "_run" and frame.f_globals.get("__name__") == "asyncio.events"
