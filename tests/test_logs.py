@@ -127,11 +127,17 @@ def test_other_events_have_their_lines():
     story.say(0.3, "handler_failed", number, error="state handler 'alert' raised KeyError: 'x'")
     story.say(0.4, "thread_abandoned", number, threads=3)
     story.say(0.5, "edge_added", number, upstream=1)
+    story.end(0.6, number, 1, states.Pending("Waits for a slot of tag 'db'.", None, {"slots": ["tag 'db'"]}))
+    story.say(0.7, "rolled_back", number, key="parse", hook="undo", attempts=1)
+    story.say(0.8, "rollback_failed", number, key="parse", hook="undo", attempts=1, error="ValueError: no")
     assert texts(story)[1:] == [
         "Task 'parse': Paused: until resumed",
         "Task 'parse': Retrying at once: Waiting for the next attempt.",
         "Task 'parse': State handler 'alert' raised KeyError: 'x'",
         "Task 'parse': A thread was given up, its body does not end; abandoned now: 3",
+        "Task 'parse': Waits for a slot of tag 'db'.",
+        "Rolled back task run 'parse' with 'undo'",
+        "The rollback of task run 'parse' failed: ValueError: no",
     ]
 
 

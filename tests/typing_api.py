@@ -27,6 +27,7 @@ from asyncflow import (
     triggers,
     unmapped,
 )
+from asyncflow.policies import Resource
 from asyncflow.ports import Run
 from asyncflow.schedules import CronSchedule, Fire, IntervalSchedule, filters
 
@@ -178,3 +179,21 @@ async def maps() -> None:
     assert_type(pages, Handle[list[list[dict[str, str]]]])
     assert_type(await parse.map(pages, max_running=10, tolerate=0.05), list[list[Row]])
     assert_type(flatten(pages), Handle[list[dict[str, str]]])
+
+
+@task(uses={Resource("warehouse", 4): 2}, tags=["db"])
+async def charge(customer: str, amount: int = 1) -> bytes:
+    return b"receipt"
+
+
+@charge.on_rollback
+def refund(receipt: bytes, customer: str, amount: int = 1) -> None: ...
+
+
+@charge.on_rollback(retry=3, timeout=None)  # type: ignore[arg-type]
+async def wrong(receipt: str, customer: str, amount: int = 1) -> None: ...
+
+
+@flow(max_running=3, limits={"db": 2, "gpu": Resource("gpu")})
+async def limited() -> None:
+    assert_type(await charge("Ada"), bytes)
