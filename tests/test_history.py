@@ -342,3 +342,34 @@ def test_folding_one_by_one_equals_folding_the_whole_at_every_step(story):
         history.add(event)
         if count % 5 == 0 or count == len(story.events):
             assert history.view() == fold(story.header, story.events[:count])
+
+
+def test_time_spent_waiting_for_slots_is_told_apart_from_time_between_attempts():
+    slots = states.Pending("Waits for a slot of tag 'db'.", None, {"slots": ["tag 'db'"]})
+    story = Story()
+    number = story.call(0.0, "parse")
+    story.end(0.0, number, 0, slots)
+    story.start(2.0, number)
+    story.retry(3.0, number, 1, 1.0)
+    story.end(4.0, number, 1, slots)
+    story.start(4.5, number, 2)
+    story.end(5.0, number, 2, states.Success())
+    history = of(story)
+    waits = [(wait.state, wait.started, wait.ended, wait.reason) for wait in history.tasks[0].waits]
+    assert waits[0] == ("Pending", 0.0, 2.0, "Waits for a slot of tag 'db'.")
+    assert [wait[:3] for wait in waits[1:]] == [("Retrying", 3.0, 4.0), ("Pending", 4.0, 4.5)]
+    assert (history.queued, history.waited) == (2.5, 1.0)
+    assert fold(story.header, read_back(story.header, story.events)).queued == 2.5
+
+
+def test_what_was_rolled_back_bears_the_mark_and_what_could_not_be_is_a_notice():
+    story = Story()
+    charged, booked = story.call(0.0, "charge"), story.call(0.0, "book")
+    for number in (charged, booked):
+        story.start(0.0, number)
+        story.end(1.0, number, 1, states.Success())
+    story.say(2.0, "rolled_back", charged, key="charge", hook="refund", attempts=1)
+    story.say(3.0, "rollback_failed", booked, key="book", hook="unbook", attempts=2, error="ValueError: no")
+    history = of(story)
+    assert [task.rolled_back for task in history.tasks] == [True, False]
+    assert [notice.text for notice in history.notices] == ["the rollback of 'book' failed: ValueError: no"]

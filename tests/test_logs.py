@@ -129,6 +129,9 @@ def test_other_events_have_their_lines():
     story.say(0.4, "cache_missed", number, reason="no entry", text="There is no cache entry yet.")
     story.say(0.4, "cache_not_kept", number, text="a Client can't be written as data")
     story.say(0.5, "edge_added", number, upstream=1)
+    story.end(0.6, number, 1, states.Pending("Waits for a slot of tag 'db'.", None, {"slots": ["tag 'db'"]}))
+    story.say(0.7, "rolled_back", number, key="parse", hook="undo", attempts=1)
+    story.say(0.8, "rollback_failed", number, key="parse", hook="undo", attempts=1, error="ValueError: no")
     assert texts(story)[1:] == [
         "Task 'parse': Paused: until resumed",
         "Task 'parse': Retrying at once: Waiting for the next attempt.",
@@ -136,6 +139,9 @@ def test_other_events_have_their_lines():
         "Task 'parse': A thread was given up, its body does not end; abandoned now: 3",
         "Task 'parse': There is no cache entry yet.",
         "Task 'parse': The result was not kept: a Client can't be written as data",
+        "Task 'parse': Waits for a slot of tag 'db'.",
+        "Rolled back task run 'parse' with 'undo'",
+        "The rollback of task run 'parse' failed: ValueError: no",
     ]
 
 

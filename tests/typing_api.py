@@ -28,6 +28,7 @@ from asyncflow import (
     unmapped,
 )
 from asyncflow.control import ResourceManager, case, filter_results, ifelse, merge, resource_manager, switch
+from asyncflow.policies import Resource
 from asyncflow.ports import Run
 from asyncflow.schedules import CronSchedule, Fire, IntervalSchedule, filters
 
@@ -223,3 +224,21 @@ async def controlled(kind: str) -> int:
     assert_type(kept, Handle[list[Any]])
     assert_type(ifelse(one, other), tuple[Handle[Any], ...])
     return len(await merged)
+
+
+@task(uses={Resource("warehouse", 4): 2}, tags=["db"])
+async def charge(customer: str, amount: int = 1) -> bytes:
+    return b"receipt"
+
+
+@charge.on_rollback
+def refund(receipt: bytes, customer: str, amount: int = 1) -> None: ...
+
+
+@charge.on_rollback(retry=3, timeout=None)  # type: ignore[arg-type]
+async def wrong(receipt: str, customer: str, amount: int = 1) -> None: ...
+
+
+@flow(max_running=3, limits={"db": 2, "gpu": Resource("gpu")})
+async def limited() -> None:
+    assert_type(await charge("Ada"), bytes)

@@ -198,3 +198,20 @@ def test_the_json_form_has_breakers_and_notices():
 def test_the_json_form_of_any_run_is_json(story):
     data = run_to_json(fold(story.header, story.events))
     assert json.loads(json.dumps(data)) == json.loads(json.dumps(data, sort_keys=True))
+
+
+def test_waits_for_slots_and_what_was_rolled_back_are_shown():
+    story = Story()
+    charge = story.call(0.0, "charge")
+    story.end(0.0, charge, 0, states.Pending("Waits for a slot of tag 'db'.", None, {"slots": ["tag 'db'"]}))
+    story.start(2.0, charge)
+    story.end(3.0, charge, 1, states.Success())
+    story.say(4.0, "rolled_back", charge, key="charge", hook="refund", attempts=1)
+    story.over(4.0, states.Failed("Some reference tasks failed. Rolled back: charge."))
+    history = fold(story.header, story.events)
+    text = "\n".join(shown(story))
+    assert "queued      2 s in all for slots" in text
+    assert "↶ charge  Success, rolled back  1 attempt" in text
+    assert "2 s: Waits for a slot of tag 'db'." in text
+    data = run_to_json(history)
+    assert (data["queued_s"], data["waited_s"], data["tasks"][0]["rolled_back"]) == (2.0, 0.0, True)
