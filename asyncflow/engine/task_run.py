@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from asyncflow.engine.bodies import body_of
 from asyncflow.engine.handlers import consult
+from asyncflow.engine.passes import Passes, iterated
 from asyncflow.engine.proposals import failed, proposal, succeeded
 from asyncflow.engine.wiring import BEGUN, NO_KWARGS, PENDING, Wired, value_downstream
 from asyncflow.errors import HandlerFailed, full_text_of
@@ -20,7 +21,7 @@ from asyncflow.guard.pipeline import outcome_of
 from asyncflow.handles import scope, substitute
 from asyncflow.outcomes import ENOUGH, Again, Decision, Outcome, Returned, Signalled
 from asyncflow.policy.retry import decide
-from asyncflow.signals import Signal, sole_signal
+from asyncflow.signals import LOOP, Signal, sole_signal
 from asyncflow.states import (
     Cancelled,
     Failed,
@@ -195,13 +196,27 @@ class TaskRun(Wired):
     ) -> Awaitable[Decision] | Decision:
         """Turn what the attempt came to into a state, ask the handlers and commit."""
         if type(outcome) is Returned and decision is ENOUGH:
-            proposed: State = succeeded(outcome.value, attempt)
+            proposed: State = succeeded(outcome.value, attempt if attempt == 1 else self._counted())
         else:
-            proposed = proposal(outcome, decision, attempt, self._where())
+            proposed = self._proposed(outcome, decision)
         if self.task.has_handlers:
             return self._end_with_handlers(proposed)
         self._commit(proposed)
         return decision
+
+    def _counted(self) -> int:
+        """Return how many attempts there were, without those that only went on to another pass."""
+        return self.attempt - self.passes.neutral
+
+    def _proposed(self, outcome: Outcome, decision: Decision) -> State:
+        """Return what an attempt's end makes of the task run; a LOOP takes it to the next iteration."""
+        state = proposal(outcome, decision, self.attempt, self._where())
+        if isinstance(state, Retrying) and isinstance(state.result, LOOP):
+            if not hasattr(self, "_passes"):
+                self._passes = Passes()
+            self._passes.iterate(state.result.result)
+            state = iterated(state, self._passes.loop_count)
+        return state
 
     async def _end_with_handlers(self, proposed: State) -> Decision:
         await self._consult_and_commit(proposed)
@@ -210,7 +225,9 @@ class TaskRun(Wired):
     def _decision(self) -> Decision:
         """Return the committed state as the guard's order to go on or to stop."""
         if isinstance(self.state, Retrying):
-            return Again(float(self.state.detail.get("delay", 0.0)), self.state.message)
+            detail = self.state.detail
+            delay = float(detail.get("delay", 0.0))
+            return Again(delay, self.state.message, afresh="iteration" in detail)
         return ENOUGH
 
     def note(self, kind: str, detail: dict[str, Any]) -> None:
@@ -238,7 +255,7 @@ class TaskRun(Wired):
             outcome = Signalled(signal)
             retry = task.policy.plan.retry if self.attempt else None  # without an attempt none is repeated
             decision = decide(retry, outcome, self.attempt, self.run.chance, self.run.wall())
-            return proposal(outcome, decision, self.attempt, self._where())
+            return self._proposed(outcome, decision)
         except HandlerFailed as error:
             self.note("handler_failed", {"error": str(error)})
             return Failed(str(error), error)

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
+from asyncflow.engine.passes import FIRST, Passes
 from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
 from asyncflow.handles import Handle, scope
@@ -46,6 +47,7 @@ class Wired(Stated, Handle[Any]):
         "_asked",
         "_asyncio",
         "_context",
+        "_passes",
         "_started",
         "_traceback",
         "_waiters",
@@ -87,6 +89,7 @@ class Wired(Stated, Handle[Any]):
         self.dependents: list[Self] | None = None
         self.waiting = 0
         self._started: float  # set when an attempt begins, if anybody may ask
+        self._passes: Passes  # set by a LOOP or a resume
         self._traceback: TracebackType | None  # set when the failure is raised for the first time
         self._asyncio: asyncio.Task[None] | None = None
         self._context: contextvars.Context | None = contextvars.copy_context()
@@ -258,6 +261,21 @@ class Wired(Stated, Handle[Any]):
         if timeout is None or not hasattr(self, "_started"):
             return timeout
         return max(0.0, self._started + timeout - self.run.record.offset())
+
+    @property
+    def passes(self) -> Passes:
+        """What earlier passes of the body left: iterations of a loop, a pause."""
+        return self._passes if hasattr(self, "_passes") else FIRST
+
+    @property
+    def loop_count(self) -> int:
+        """Which iteration of a loop the body is in, from 1; LOOP begins the next one."""
+        return self.passes.loop_count
+
+    @property
+    def loop_result(self) -> Any:
+        """The `result` of the LOOP that began this iteration; None in the first."""
+        return self.passes.loop_result
 
     @property
     def idempotency_key(self) -> str:

@@ -30,6 +30,8 @@ async def outcome_of(
     kwargs: Mapping[str, Any],
     observer: AttemptObserver | None = None,
     task: AsyncioTask | None = None,
+    made: int = 0,
+    free: int = 0,
 ) -> Outcome:
     """Run a coroutine function under a policy and return what it came to.
 
@@ -41,6 +43,8 @@ async def outcome_of(
         observer: who follows the attempts and has the last word about each. Where it ends an attempt before
             the body ran, the outcome is that of the attempt before, or `Returned(None)`.
         task: the asyncio task that awaits this, if the caller has it at hand: looking it up takes time.
+        made: how many attempts were made before, where this goes on from a pause.
+        free: how many of them the policy does not count.
 
     Raises:
         CancelledError, KeyboardInterrupt, SystemExit: permits are given back and nothing is tried again.
@@ -50,7 +54,7 @@ async def outcome_of(
         task = asyncio.current_task()
     requests = 0 if task is None else task.cancelling()
     outcome: Outcome = _NOT_RUN
-    attempt = 0
+    attempt = made
     while True:
         attempt += 1
         early = None if observer is None else observer.attempt_started(attempt)
@@ -73,7 +77,7 @@ async def outcome_of(
                 del settled
             circuit = None if flight is None else flight.circuit
             if type(outcome) is not Returned or plan.picky or (circuit is not None and not circuit.quiet):
-                outcome, decision = plan.judge(flight, requests, outcome, attempt, observer)
+                outcome, decision = plan.judge(flight, requests, outcome, attempt - free, observer)
             if observer is not None:
                 ended = observer.attempt_ended(attempt, outcome, decision)
                 decision = ended if ended is decision or isinstance(ended, (Enough, Again)) else await ended
@@ -82,4 +86,5 @@ async def outcome_of(
                 return outcome
             finally:
                 del outcome  # its error's traceback may hold this frame: no cycle
+        free = attempt if decision.afresh else free
         await asyncio.sleep(decision.delay)

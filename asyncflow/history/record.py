@@ -273,7 +273,7 @@ def outcome_of(state: Standing) -> Outcome:
     error = state.error.type if state.error else ""
     if error == "AttemptTimedOut":
         return "timed out"
-    if error == "RETRY":
+    if error in ("RETRY", "LOOP"):
         return "signalled"
     return _ROADS.get(state.how) or _OUTCOMES.get(state.name, "failed")
 
