@@ -22,6 +22,7 @@ Kind = Literal[
     "breaker_changed",
     "handler_failed",
     "thread_abandoned",
+    "run_paused",
     "run_ended",
 ]
 """What can happen.
@@ -34,6 +35,7 @@ fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new
 handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
+run_paused        detail: tasks, attempts, faults; nothing but a resume goes on
 run_ended         detail: tasks, attempts, faults
 """
 

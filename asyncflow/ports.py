@@ -81,6 +81,9 @@ class Run(Protocol[T_co]):
     def is_final(self) -> bool:
         """Whether the run has ended."""
 
+    def is_paused(self) -> bool:
+        """Whether the run waits to be resumed."""
+
     def __await__(self) -> Generator[Any, None, T_co]:
         """Wait for the flow's value; cancelling the waiter cancels the run."""
 

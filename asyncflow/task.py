@@ -16,7 +16,7 @@ from asyncflow.handles import Handle, scope
 from asyncflow.policy.backoff import constant
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
-from asyncflow.triggers import Trigger, all_successful
+from asyncflow.triggers import Trigger, all_successful, manual_only
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,7 +78,9 @@ class Task(Generic[P, R]):
             raise InvalidTask(f"nout={self.nout!r} must be 0 or more")
         # Instance attributes rather than methods: read once per call.
         object.__setattr__(self, "is_async", _is_async(self.fn))
-        object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
+        handled = bool(self.state_handlers) or self.on_failure is not None
+        # Somebody has a say in its moves: a handler, or whoever resumes it.
+        object.__setattr__(self, "has_handlers", handled or self.trigger is manual_only)
         object.__setattr__(self, "check", compile_check(self.fn, self.name))
         object.__setattr__(self, "__doc__", self.fn.__doc__)
         object.__setattr__(self, "__wrapped__", self.fn)

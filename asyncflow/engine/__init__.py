@@ -29,9 +29,9 @@ def run(
     options: RunOptions = PLAIN,
     quiet: bool = False,
 ) -> FlowRun:
-    """Run a flow to its end on an event loop of its own and return the run.
+    """Run a flow to its end, or until it pauses, on an event loop of its own and return the run.
 
-    A failure is logged in one line, so that a script whose run failed does not end in silence.
+    A failure or a pause is logged in one line, so that a script whose run failed does not end in silence.
 
     The first Ctrl-C cancels the run, which is recorded; the second one leaves at once.
 
@@ -54,6 +54,11 @@ def run(
             state = done.state
             cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
             _log.error("flow run %s of %r ended %s: %s%s", done.name, flow.name, state, state.message, cause)
+        if done.is_paused() and not quiet:
+            _log.warning(
+                "flow run %s of %r is paused: %s. flow.resume(run, input=...) goes on",
+                *(done.name, flow.name, done.state.message),
+            )
         return done
     except KeyboardInterrupt:
         left = not all(flow_run.is_final() for flow_run in begun)
@@ -74,7 +79,7 @@ async def to_its_end(
     options: RunOptions = PLAIN,
     begun: Callable[[FlowRun], None] | None = None,
 ) -> FlowRun:
-    """Run a flow and return the run when it is final; cancelling the caller cancels the run first.
+    """Run a flow and return the run when it is final or paused; cancelling the caller cancels it first.
 
     Args:
         flow: the flow.

@@ -13,6 +13,7 @@ from asyncflow import ambient
 from asyncflow.engine import collector
 from asyncflow.engine.face import RunFace
 from asyncflow.engine.options import RunOptions
+from asyncflow.engine.pausing import Pauses
 from asyncflow.engine.record import Record
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.task_runs import TaskRuns
@@ -46,6 +47,7 @@ class Calling(RunFace):
         "_keys",
         "_loop",
         "_open",
+        "_pauses",
         "_ready",
         "_takes_calls",
         "_thread",
@@ -94,16 +96,14 @@ class Calling(RunFace):
         self._leaving: SystemExit | None = None
         self._failed_fast: TaskRun | None = None
         self._calm = False
+        self._pauses: Pauses | None = None
 
     # ------------------------------------------------------------------ as the scope of calls
 
     def call(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskRun:
         """Make a task run of a call; it starts at the earliest on the next turn of the loop."""
         if not self._takes_calls:
-            raise UsageError(
-                f"task {task.name!r} was called before or after the body of flow run {self.name!r}; "
-                "call tasks in the body, not in the flow's state handlers or when it has ended"
-            )
+            raise UsageError(self._too_late(task.name))
         if get_ident() != self._thread:
             # The loop would not notice it before it wakes by itself.
             raise UsageError(
@@ -129,6 +129,17 @@ class Calling(RunFace):
         if not task_run.waiting:
             task_run.start()
         return task_run
+
+    def _too_late(self, name: str) -> str:
+        if self._pauses is not None and self._pauses.is_closed:
+            return (
+                f"task {name!r} was called while flow run {self.name!r} is being paused; its body runs again "
+                "when it is resumed, so what it does in `finally` must do without tasks"
+            )
+        return (
+            f"task {name!r} was called before or after the body of flow run {self.name!r}; "
+            "call tasks in the body, not in the flow's state handlers or when it has ended"
+        )
 
     def _claim(self, name: str, key: str) -> None:
         """Take a key for a call: two calls with one would share an idempotency key."""
@@ -203,6 +214,10 @@ class Calling(RunFace):
             self._proceed(task_run.dependents)
         if not self._open and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
+
+    def paused(self) -> None:
+        """Hear that a task run waits until somebody resumes it."""
+        raise AssertionError(f"every kind of flow run can pause, {type(self).__name__} too")
 
     def _fail_fast(self, task_run: TaskRun) -> None:
         self._failed_fast = task_run

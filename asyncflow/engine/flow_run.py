@@ -12,6 +12,7 @@ from asyncflow.engine.conclusion import after_returned, after_signal, final_stat
 from asyncflow.engine.face import CANCELLED
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
+from asyncflow.engine.pausing import ChildPaused, Pauses, paused_state
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.wiring import value_downstream
 from asyncflow.errors import HandlerFailed, full_text_of
@@ -19,7 +20,7 @@ from asyncflow.flow import Flow
 from asyncflow.handles import Handle, find_handles, scope, substitute
 from asyncflow.ports import Store
 from asyncflow.signals import ENDRUN, Signal, sole_signal
-from asyncflow.states import Cancelled, Failed, Running, State, Success, check_move
+from asyncflow.states import Cancelled, Failed, Paused, Running, State, Success, check_move
 
 
 class FlowRun(Calling):
@@ -59,13 +60,15 @@ class FlowRun(Calling):
 
     def _left(self, _main: asyncio.Task[Any]) -> None:
         """Settle what was left open by a KeyboardInterrupt, or a loop that ended before the first step."""
-        if not self.state.final:
+        if not self.state.final and not self.state.is_paused():
             self.state = Cancelled(self.cancel_reason or "The event loop ended before the run did.")
 
     async def finish_inside(self) -> NoReturn:
         """Run as the body of a task run of the parent flow, and end that task run in the same state."""
         self.begin()
         await self.to_its_end("The parent's task run was cancelled.")
+        if self.state.is_paused():
+            raise ChildPaused(self.state.message, self.id)
         raise ENDRUN(self.state)
 
     async def _execute(self) -> None:
@@ -80,6 +83,10 @@ class FlowRun(Calling):
         finally:
             if self._calm:
                 collector.leave()
+        if self._open and final.is_final():
+            # A handler ended a run that was to pause.
+            self._cancel_tasks(f"The flow run ended {final.name} while the task run was paused.")
+            await self._wait_for_tasks()
         await self._end(final)
 
     async def _final_state(self) -> State:
@@ -113,6 +120,8 @@ class FlowRun(Calling):
             return self._failed_fast_state(self._failed_fast)
         if self.cancel_reason:
             return self._cancelled()
+        if self._open:
+            return self._rest()
         try:
             return self._conclude(value, error)
         except Exception as problem:  # noqa: BLE001 - such as an element that is not there
@@ -128,29 +137,67 @@ class FlowRun(Calling):
             if asyncio.iscoroutine(value):
                 value = await value
         except asyncio.CancelledError:
-            self._cancel_tasks()
+            if not self._is_closed():
+                self._cancel_tasks()
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # noqa: BLE001 - whatever the body raises is the flow's failure
             error = sole_signal(raised)
             if isinstance(error, SystemExit):
                 self._leaving = error
-        if self._main is not None and self._main.cancelling():
+        if self._main is not None and self._main.cancelling() > self._is_closed():
             self._cancel_tasks()  # also when the body swallowed it
         return value, error
 
     async def _wait_for_tasks(self) -> None:
-        """Wait until every task run is final, and cancel them all when the run is cancelled meanwhile."""
-        while self._open:
+        """Wait until every task run is final, and cancel them all when the run is cancelled meanwhile.
+
+        A run that rests stops waiting: what is not final then is paused, or depends on what is.
+        """
+        while self._open and (self.cancel_reason or not self._is_closed()):
             self._idle = self._loop.create_future()
+            if self._pauses is not None:
+                self._pauses.look()
             try:
                 await self._idle
             except asyncio.CancelledError:
                 self._cancel_tasks()
 
-    def _cancel_tasks(self) -> None:
+    # ------------------------------------------------------------------ pausing
+
+    def paused(self) -> None:
+        """Hear that a task run waits until somebody resumes it."""
+        if self._pauses is None:
+            self._pauses = Pauses(self)
+        self._pauses.look()
+
+    def body_waits(self) -> bool:
+        """Whether the body is at its end, or it or an asyncio task of its own waits for a task run."""
+        return self._idle is not None or any(task_run.is_awaited() for task_run in self.tasks)
+
+    def close(self) -> None:
+        """End the body where it waits, since nothing but a resume would go on; it makes no more calls."""
+        self._takes_calls = False
+        if self._idle is None and self._main is not None:
+            self._main.cancel()
+        elif self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _is_closed(self) -> bool:
+        return self._pauses is not None and self._pauses.is_closed
+
+    def _rest(self) -> Paused:
+        """Return the state of a run in which only paused task runs remain, and let go of who waits."""
+        left = [task_run for task_run in self.tasks if not task_run.state.final]
+        for task_run in left:
+            task_run.let_go()
+        return paused_state([task_run for task_run in left if task_run.state.is_paused()])
+
+    # ------------------------------------------------------------------ ending
+
+    def _cancel_tasks(self, reason: str = CANCELLED) -> None:
         """Cancel all task runs; those that wait for others are cancelled with them and ask no trigger."""
-        self.cancel_reason = self.cancel_reason or CANCELLED
+        self.cancel_reason = self.cancel_reason or reason
         self._draining = True
         try:
             for task_run in list(self.tasks):
@@ -193,11 +240,12 @@ class FlowRun(Calling):
             return Failed(str(error), error)
 
     async def _end(self, final: State) -> None:
-        """Record the end, make the record last, and only then let the run be final."""
+        """Record the end or the rest, make the record last, and only then let the run be in that state."""
         self._ended = True
         check_move(self.state, final)
         self.emit("state_changed", 0, 0, final)
+        record = self.record.end if final.is_final() else self.record.rest
         try:
-            await self.record.end(len(self._called), sum(task_run.attempt for task_run in self._called))
+            await record(len(self._called), sum(task_run.attempt for task_run in self._called))
         finally:
             self.state = final

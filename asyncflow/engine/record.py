@@ -91,8 +91,19 @@ class Record:
             tasks: how many task runs there were.
             attempts: how many attempts they made.
         """
+        self.emit("run_ended", 0, 0, self._counts(tasks, attempts))
+        await self._keep()
+
+    async def rest(self, tasks: int, attempts: int) -> None:
+        """Record that the run is paused, as `end` records the end."""
+        self.emit("run_paused", 0, 0, self._counts(tasks, attempts))
+        await self._keep()
+
+    def _counts(self, tasks: int, attempts: int) -> dict[str, int]:
         faults = [event[1] for event in self._journal.events].count("fault_injected")
-        self.emit("run_ended", 0, 0, {"tasks": tasks, "attempts": attempts, "faults": faults})
+        return {"tasks": tasks, "attempts": attempts, "faults": faults}
+
+    async def _keep(self) -> None:
         try:
             await self._journal.commit()
         except StoreError as error:

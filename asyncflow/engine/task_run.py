@@ -25,6 +25,7 @@ from asyncflow.signals import LOOP, Signal, sole_signal
 from asyncflow.states import (
     Cancelled,
     Failed,
+    Paused,
     Retrying,
     Running,
     Skipped,
@@ -33,7 +34,7 @@ from asyncflow.states import (
     TriggerFailed,
     check_move,
 )
-from asyncflow.triggers import all_successful
+from asyncflow.triggers import MANUAL, all_successful, manual_only
 
 _RUNNING = Running()
 
@@ -71,7 +72,7 @@ class TaskRun(Wired):
 
     def _left(self, _task: asyncio.Task[None]) -> None:
         """Commit what a cancellation before the asyncio task's first step left open."""
-        if not self.state.final:
+        if self._asyncio is not None and not self.state.final:
             self._commit(Cancelled(self.run.cancel_reason))
 
     def _refused_by_upstream(self) -> State | None:
@@ -128,7 +129,9 @@ class TaskRun(Wired):
                 raise
         finally:
             self._asyncio = None
-            if not self.state.final:
+            if type(self.state) is Paused and not self.run.cancel_reason:
+                self.run.paused()
+            elif not self.state.final:
                 # Cancelled once more while the handlers were being asked: they had their chance.
                 self._commit(Cancelled(self.run.cancel_reason))
 
@@ -155,7 +158,7 @@ class TaskRun(Wired):
         """
         while proposed is not None:
             await self._consult_and_commit(proposed)
-            if self.state.final:
+            if self.state.final or type(self.state) is Paused:
                 return False
             await asyncio.sleep(self.state.detail.get("delay", 0.0))
             proposed = self._refused_by_upstream()
@@ -187,6 +190,10 @@ class TaskRun(Wired):
         return None
 
     async def _start_with_handlers(self) -> Decision | None:
+        if self.task.trigger is manual_only and not self.passes.resumed and not self.upstream:
+            self.attempt = 0
+            await self._consult_and_commit(Paused(MANUAL))
+            return self._decision()
         await self._consult_and_commit(_RUNNING)
         self._started = self.run.record.offset()  # the time that handlers take is not the attempt's
         return None if self.state is _RUNNING else self._decision()
@@ -278,6 +285,19 @@ class TaskRun(Wired):
             self._waiters = None
         self.run.settled(self)
 
+    def is_in_flight(self) -> bool:
+        """Whether an attempt, a wait or a handler is going on."""
+        return self._asyncio is not None and not self.state.final
+
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for its end."""
+        return any(not future.done() for future in self._waiters or ())
+
+    def let_go(self) -> None:
+        """Cancel what waits for the task run, which does not end in this run of the body."""
+        for future in self._waiters or ():
+            future.cancel()
+
     def cancel(self) -> None:
         """Cancel the task run: at once when it waits, by cancelling its attempt when it runs."""
         if self.state.final:
@@ -285,5 +305,5 @@ class TaskRun(Wired):
         starting, begun = self._asyncio, self.waiting < 0
         if starting is not None:
             starting.cancel()
-        if not begun:
+        if not begun or (starting is None and type(self.state) is Paused):
             self._end_unstarted(Cancelled(self.run.cancel_reason))

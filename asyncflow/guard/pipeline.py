@@ -30,31 +30,27 @@ async def outcome_of(
     kwargs: Mapping[str, Any],
     observer: AttemptObserver | None = None,
     task: AsyncioTask | None = None,
-    made: int = 0,
-    free: int = 0,
+    made: tuple[int, int] = (0, 0),
 ) -> Outcome:
     """Run a coroutine function under a policy and return what it came to.
 
     Args:
         policy: a `Policy`.
         fn: the body, called once per attempt unless a policy or the observer stands in for it.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
-        observer: who follows the attempts and has the last word about each. Where it ends an attempt before
-            the body ran, the outcome is that of the attempt before, or `Returned(None)`.
-        task: the asyncio task that awaits this, if the caller has it at hand: looking it up takes time.
-        made: how many attempts were made before, where this goes on from a pause.
-        free: how many of them the policy does not count.
+        args, kwargs: its arguments.
+        observer: who follows the attempts and has the last word about each; if it ends one before the body
+            ran, the outcome is that of the attempt before, or `Returned(None)`.
+        task: the asyncio task that awaits this; it is looked up, which takes time, when not given.
+        made: how many attempts there were before a pause, and how many of them no policy counts.
 
     Raises:
         CancelledError, KeyboardInterrupt, SystemExit: permits are given back and nothing is tried again.
     """
     plan = policy.plan
-    if task is None and plan.watches:
-        task = asyncio.current_task()
+    task = asyncio.current_task() if task is None and plan.watches else task
     requests = 0 if task is None else task.cancelling()
     outcome: Outcome = _NOT_RUN
-    attempt = made
+    attempt, free = made
     while True:
         attempt += 1
         early = None if observer is None else observer.attempt_started(attempt)
