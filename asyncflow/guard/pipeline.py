@@ -36,8 +36,7 @@ async def outcome_of(
 
     Args:
         policy: a `Policy`.
-        fn: the body, called once per attempt unless a policy or the observer stands in for it.
-        args, kwargs: its arguments.
+        fn, args, kwargs: the body, called once per attempt unless a policy or the observer stands in for it.
         observer: who follows the attempts and has the last word about each; if it ends one before the body
             ran, the outcome is that of the attempt before, or `Returned(None)`.
         task: the asyncio task that awaits this; it is looked up, which takes time, when not given.
