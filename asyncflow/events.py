@@ -23,11 +23,12 @@ Kind = Literal[
     "handler_failed",
     "thread_abandoned",
     "run_paused",
+    "run_resumed",
     "run_ended",
 ]
 """What can happen.
 
-run_started       detail: flow, name, parent, scenario, seed, parameters (as text)
+run_started       detail: flow, name, parent, scenario, seed, target (where the flow is), parameters (as text)
 task_called       detail: name, key, upstream (numbers of task runs)
 edge_added        detail: upstream (the number of a task run), for an edge set after the call
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
@@ -36,6 +37,7 @@ breaker_changed   detail: breaker, old, new
 handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
 run_paused        detail: tasks, attempts, faults; nothing but a resume goes on
+run_resumed       detail: tasks (keys of those that go on), input (as text)
 run_ended         detail: tasks, attempts, faults
 """
 
@@ -56,6 +58,25 @@ class Event(NamedTuple):
     task: int
     attempt: int
     detail: Any
+
+
+class RunStarted:
+    """The detail of the event `run_started`: what views are told, and what a resume needs.
+
+    Args:
+        said: the JSON form.
+        arguments: the run's parameters themselves.
+    """
+
+    __slots__ = ("arguments", "said")
+
+    def __init__(self, said: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+        self.said = said
+        self.arguments = arguments
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return what views are told."""
+        return self.said
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,52 @@ class Flow(Generic[P, R]):
         run: ports.Run[R] = await ports.engine().start(self, self.arguments(parameters))
         return run
 
+    def resume(
+        self,
+        run: Any,
+        *,
+        input: Any = None,
+        tasks: Sequence[str] = (),
+        store: Any = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> ports.Run[R]:
+        """Go on with a paused run to its end, or to its next pause, and return the run.
+
+        The body runs again from its beginning. Calls that were final have their recorded outcomes; what was
+        paused runs, with `current().resumed` true and `current().input` as given here.
+
+        Args:
+            run: the run that paused, or its id or name.
+            input: what the paused task runs are given.
+            tasks: the keys of those that go on, such as `"approve"`; all that are paused when not given.
+            store: what keeps the run, a store or a path; the run's own or the flow's when not given.
+            parameters: what replaces the parameters that the run was started with.
+
+        Raises:
+            NotFound: when there is no such run.
+            UsageError: when it is no run of this flow, or on a running event loop.
+            StoreError: when it is not paused.
+            Diverged: when the body makes other calls than the journal has; the run stays paused.
+        """
+        self._refuse_running_loop()
+        told: dict[str, Any] = {"tasks": tasks, "store": store, "parameters": parameters}
+        resumed: ports.Run[R] = ports.engine().resume(self, run, given=input, **told)
+        return resumed
+
+    async def start_resumed(
+        self,
+        run: Any,
+        *,
+        input: Any = None,
+        tasks: Sequence[str] = (),
+        store: Any = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> ports.Run[R]:
+        """Go on with a paused run on the running event loop and return the run; see `resume`."""
+        told: dict[str, Any] = {"tasks": tasks, "store": store, "parameters": parameters}
+        resumed: ports.Run[R] = await ports.engine().start_resumed(self, run, given=input, **told)
+        return resumed
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call the flow: a child run inside a run, else a coroutine (`async def`) or the value (`def`).
 

@@ -174,5 +174,19 @@ class Store(Protocol):
     async def events(self, run_id: str) -> list[Event]:
         """Return a run's events in order; states come back in their JSON form."""
 
+    async def revive(self, run_id: str) -> list[Event]:
+        """Return a run's events in order, with states that carry their results."""
+
+    async def reopen(self, header: RunHeader, events: Sequence[Event]) -> Journal:
+        """Return the journal of a paused run, to which a resume appends; of several at a time one gets it.
+
+        Args:
+            header: the run.
+            events: what `revive` gave.
+
+        Raises:
+            StoreError: when it is not paused.
+        """
+
     async def keep(self, summary: RunSummary) -> None:
         """Keep the summary of a run whose events lie elsewhere, in `summary.home`."""

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 from asyncflow import ports
 from asyncflow.engine.flow_run import FlowRun
 from asyncflow.engine.options import PLAIN, RunOptions
+from asyncflow.engine.resuming import found, parameters_of, refuse_others, reopened
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.errors import full_text_of
 from asyncflow.flow import Flow
 from asyncflow.ports import Store
 
-__all__ = ["FlowRun", "RunOptions", "TaskRun", "call", "run", "start", "to_its_end"]
+__all__ = [
+    "FlowRun",
+    "RunOptions",
+    "TaskRun",
+    "call",
+    "resume",
+    "run",
+    "start",
+    "start_resumed",
+    "to_its_end",
+]
 
 
 _log = logging.getLogger("asyncflow")
@@ -45,11 +56,46 @@ def run(
     Raises:
         KeyboardInterrupt: after Ctrl-C.
     """
+
+    def story(begun: Callable[[FlowRun], None]) -> Coroutine[Any, Any, FlowRun]:
+        return to_its_end(flow, parameters, store=store, options=options, begun=begun)
+
+    return _run(flow, story, quiet=quiet)
+
+
+def resume(
+    flow: Flow[..., Any],
+    run: FlowRun | str,
+    *,
+    given: Any = None,
+    tasks: Collection[str] = (),
+    store: Any = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> FlowRun:
+    """Go on with a paused run, as `run` does with a new one; the arguments are those of `start_resumed`."""
+
+    async def story(begun: Callable[[FlowRun], None]) -> FlowRun:
+        going_on = await start_resumed(
+            flow, run, given=given, tasks=tasks, store=store, parameters=parameters
+        )
+        begun(going_on)
+        return await going_on.to_its_end("Interrupted.")
+
+    return _run(flow, story, quiet=False)
+
+
+def _run(
+    flow: Flow[..., Any],
+    story: Callable[[Callable[[FlowRun], None]], Coroutine[Any, Any, FlowRun]],
+    *,
+    quiet: bool,
+) -> FlowRun:
+    """Run a story that tells of its run and returns it, on an event loop of its own."""
     runner = asyncio.Runner()
     begun: list[FlowRun] = []
     left = False
     try:
-        done = runner.run(to_its_end(flow, parameters, store=store, options=options, begun=begun.append))
+        done = runner.run(story(begun.append))
         if done.is_failed() and not quiet:
             state = done.state
             cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
@@ -61,7 +107,7 @@ def run(
             )
         return done
     except KeyboardInterrupt:
-        left = not all(flow_run.is_final() for flow_run in begun)
+        left = not all(flow_run.is_final() or flow_run.is_paused() for flow_run in begun)
         raise
     finally:
         if left:
@@ -109,6 +155,59 @@ async def start(
     flow_run = FlowRun(flow, parameters, store, options, owned)
     flow_run.begin()
     return flow_run
+
+
+async def start_resumed(
+    flow: Flow[..., Any],
+    run: FlowRun | str,
+    *,
+    given: Any = None,
+    tasks: Collection[str] = (),
+    store: Any = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> FlowRun:
+    """Go on with a paused run on the running event loop and return the run.
+
+    Args:
+        flow: the flow that it is a run of.
+        run: the run, or its id, its name, or the beginning of its id.
+        given: the input of the task runs that go on.
+        tasks: the keys of those; all that are paused when there are none.
+        store: what keeps the run, a store or a path; the run's own, or the flow's, when not given.
+        parameters: what replaces the parameters that the run was started with.
+
+    Raises:
+        NotFound: when the store has no such run.
+        UsageError: when it is another flow's run, a child run or a rehearsal.
+        StoreError: when it is not paused, or the store can't be read or written.
+    """
+    reference, keeper, is_ours = await _keeper_of(flow, run, store)
+    owned = keeper if is_ours else None
+    try:
+        header, past = await found(keeper, reference)
+        refuse_others(flow, header, past, tasks)
+        arguments = parameters_of(flow, header, past, parameters or {})
+        resumption = await reopened(keeper, header, past, given, tasks)
+        options = RunOptions(parent=header.parent, world=header.world, resumption=resumption)
+        flow_run = FlowRun(flow, arguments, keeper, options, owned)
+    except BaseException:
+        if owned is not None:
+            await owned.close()
+        raise
+    flow_run.begin()
+    return flow_run
+
+
+async def _keeper_of(flow: Flow[..., Any], run: FlowRun | str, asked_for: Any) -> tuple[str, Store, bool]:
+    """Return a run's id or name, the open store that keeps it, and whether to close that after the run."""
+    stores = ports.stores()
+    if isinstance(run, FlowRun) and asked_for is None:
+        await run.record.store.open()
+        return run.id, run.record.store, run.record.owns_store
+    told = asked_for if asked_for is not None else flow.store
+    keeper: Store = stores.choose(told)
+    await keeper.open()
+    return (run.id if isinstance(run, FlowRun) else run), keeper, keeper is not told
 
 
 async def _chosen_store(asked_for: Any) -> Store:

@@ -7,7 +7,7 @@ import contextvars
 from collections import deque
 from collections.abc import Coroutine, Iterable, Mapping
 from threading import get_ident
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from asyncflow import ambient
 from asyncflow.engine import collector
@@ -141,6 +141,12 @@ class Calling(RunFace):
             "call tasks in the body, not in the flow's state handlers or when it has ended"
         )
 
+    def forget(self, task_run: TaskRun) -> None:
+        """Take back the newest call, which is refused."""
+        assert self._called[-1] is task_run
+        self._called.pop()
+        self._open -= 1
+
     def _claim(self, name: str, key: str) -> None:
         """Take a key for a call: two calls with one would share an idempotency key."""
         if (name, key) in self._keys:
@@ -158,8 +164,7 @@ class Calling(RunFace):
         """Make a task run whose body is a run of a child flow."""
 
         async def child(*args: Any, **kwargs: Any) -> None:
-            options = self.options.for_child(self.id)
-            run = type(self)(flow, flow.bind(args, kwargs), self.record.store, options)
+            run = await self.child(flow, flow.bind(args, kwargs))
             await run.finish_inside()
 
         return self.call(Task(child, name=flow.name), args, kwargs)
@@ -235,6 +240,10 @@ class Calling(RunFace):
     ) -> asyncio.Task[None]:
         """Start the asyncio task of a task run, which keeps it, in the context of its call."""
         return self._loop.create_task(coroutine, name=name, context=context)
+
+    async def child(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Self:
+        """Return a run of a child flow, ready to begin."""
+        raise AssertionError(f"no run can be made of {flow!r} with {parameters}: this class is not whole")
 
     async def finish_inside(self) -> NoReturn:
         """Run as the body of a task run of the parent flow, and end that task run in the same state."""

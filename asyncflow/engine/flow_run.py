@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self, cast
 
 from asyncflow.engine import collector
 from asyncflow.engine.calling import Calling
@@ -12,10 +12,13 @@ from asyncflow.engine.conclusion import after_returned, after_signal, final_stat
 from asyncflow.engine.face import CANCELLED
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
+from asyncflow.engine.passes import Passes
 from asyncflow.engine.pausing import ChildPaused, Pauses, paused_state
+from asyncflow.engine.replay import Replay
+from asyncflow.engine.resuming import found, reopened
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.wiring import value_downstream
-from asyncflow.errors import HandlerFailed, full_text_of
+from asyncflow.errors import Diverged, HandlerFailed, full_text_of
 from asyncflow.flow import Flow
 from asyncflow.handles import Handle, find_handles, scope, substitute
 from asyncflow.ports import Store
@@ -26,7 +29,7 @@ from asyncflow.states import Cancelled, Failed, Paused, Running, State, Success,
 class FlowRun(Calling):
     """One run of a flow; what `flow.run()` and `await flow.start()` return."""
 
-    __slots__ = ("_parameters", "_references")
+    __slots__ = ("_parameters", "_references", "_replay")
 
     def __init__(
         self,
@@ -39,6 +42,10 @@ class FlowRun(Calling):
         super().__init__(flow, parameters, store, options, owned_store)
         self._parameters = parameters
         self._references: Sequence[TaskRun] | None = None
+        self._replay: Replay | None = None
+        if options.resumption is not None:
+            self._replay = Replay(self, options.resumption)
+            self.state = options.resumption.past.state
 
     # ------------------------------------------------------------------ for those who assemble runs
 
@@ -50,6 +57,18 @@ class FlowRun(Calling):
         """Leave the run where it is, without waiting for anything: its end will not be recorded."""
         self.record.store.abandon()
         self._loop.set_exception_handler(lambda _loop, _context: None)  # what was left needs no complaint
+
+    # ------------------------------------------------------------------ for bodies
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the run was paused, and somebody resumed it; its body runs again from the beginning."""
+        return self._replay is not None
+
+    @property
+    def input(self) -> Any:
+        """What was given when the run was resumed; None before."""
+        return None if self.options.resumption is None else self.options.resumption.input
 
     # ------------------------------------------------------------------ the run itself
 
@@ -66,15 +85,28 @@ class FlowRun(Calling):
     async def finish_inside(self) -> NoReturn:
         """Run as the body of a task run of the parent flow, and end that task run in the same state."""
         self.begin()
-        await self.to_its_end("The parent's task run was cancelled.")
+        try:
+            await self.to_its_end("The parent's task run was cancelled.")
+        except Diverged as error:
+            raise ChildPaused(str(error), self.id) from None
         if self.state.is_paused():
             raise ChildPaused(self.state.message, self.id)
         raise ENDRUN(self.state)
 
+    async def child(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Self:
+        """Return a run of a child flow: the one that paused when there is one, else a new one."""
+        store, options = self.record.store, self.options.for_child(self.id)
+        passes: Passes = cast("TaskRun", scope.get()).passes
+        if passes.child is not None:
+            child_id, passes.child = passes.child, None
+            header, past = await found(store, child_id)
+            options = options.for_child(self.id, await reopened(store, header, past, passes.input))
+        return type(self)(flow, parameters, store, options)
+
     async def _execute(self) -> None:
         self._begun = True
         scope.set(self)
-        self.record.begin()
+        self._record_begin()
         try:
             final = await self._final_state()
         except asyncio.CancelledError:
@@ -88,6 +120,16 @@ class FlowRun(Calling):
             self._cancel_tasks(f"The flow run ended {final.name} while the task run was paused.")
             await self._wait_for_tasks()
         await self._end(final)
+        if self._replay is not None and self._replay.diverged is not None:
+            raise self._replay.diverged
+
+    def _record_begin(self) -> None:
+        resumption = self.options.resumption
+        if resumption is None:
+            self.record.begin()
+        else:
+            going_on = [key for key, task in resumption.past.tasks.items() if resumption.goes_on(task)]
+            self.record.resume(going_on, resumption.input)
 
     async def _final_state(self) -> State:
         """Return the state in which the run ends, after the handlers."""
@@ -113,7 +155,14 @@ class FlowRun(Calling):
         self.emit("state_changed", 0, 0, running)
         self.state = running
         self._takes_calls = True
+        if self._replay is not None:
+            self._pauses = Pauses(self)
+            self._replay.begin()
         value, error = await self._body()
+        if self._replay is not None and not self._is_closed() and not self.cancel_reason:
+            self._replay.body_ended()
+        if self._replay is not None and self._replay.diverged is not None and not self.cancel_reason:
+            return await self._stop()
         await self._wait_for_tasks()
         self._takes_calls = False
         if self._failed_fast is not None:
@@ -183,6 +232,22 @@ class FlowRun(Calling):
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
+    def goes_on(self) -> bool:
+        """Whether a replay has something to deliver still, although nothing is in flight."""
+        return self._replay is not None and self._replay.unstick()
+
+    async def _stop(self) -> Paused:
+        """Leave the run as it was before it was resumed, since its body does not follow the journal."""
+        self._takes_calls = False
+        flights = [flight for task_run in self.tasks for flight in task_run.stop()]
+        if flights:
+            await asyncio.wait(flights)
+        for task_run in self.tasks:
+            task_run.let_go()
+        assert self.options.resumption is not None
+        before = self.options.resumption.past.state
+        return Paused(before.message, None, before.detail)
+
     def _is_closed(self) -> bool:
         return self._pauses is not None and self._pauses.is_closed
 
@@ -198,6 +263,8 @@ class FlowRun(Calling):
     def _cancel_tasks(self, reason: str = CANCELLED) -> None:
         """Cancel all task runs; those that wait for others are cancelled with them and ask no trigger."""
         self.cancel_reason = self.cancel_reason or reason
+        if self._replay is not None:
+            self._replay.deliver_all()
         self._draining = True
         try:
             for task_run in list(self.tasks):

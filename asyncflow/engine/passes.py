@@ -16,9 +16,10 @@ class Passes:
         loop_result: what the iteration before it left; None in the first.
         resumed: whether somebody resumed the task run after a pause.
         input: what was given then.
+        child: the id of the child run that paused with it, which goes on.
     """
 
-    __slots__ = ("input", "loop_count", "loop_result", "neutral", "resumed")
+    __slots__ = ("child", "input", "loop_count", "loop_result", "neutral", "resumed")
 
     def __init__(self) -> None:
         self.neutral = 0
@@ -26,6 +27,7 @@ class Passes:
         self.loop_result: Any = None
         self.resumed = False
         self.input: Any = None
+        self.child: str | None = None
 
     def iterate(self, result: Any) -> None:
         """Go on to the next iteration from what this one left."""

@@ -61,12 +61,15 @@ class Pauses:
         return self._new_future()
 
     def _look(self) -> None:
-        self._is_looking = self._rests() and not self.is_closed
+        self._is_looking = not self.is_closed and self._rests()
         if not self._is_looking:
             return
         self._turns -= 1
         if self._turns:
             self._loop.call_soon(self._look)
+        elif self._run.goes_on():
+            self._is_looking = False
+            self.look()
         else:
             self.is_closed = True
             self._run.close()
@@ -102,8 +105,6 @@ class ChildPaused(PAUSE):
 def paused_state(task_runs: list[TaskRun]) -> Paused:
     """Return the state of a run in which only these task runs, and what depends on them, remain."""
     first, *others = task_runs
-    more = f" and {len(others)} more" if others else ""
+    who = f"Task {first.key!r} waits" if not others else f"Tasks {first.key!r} and {len(others)} more wait"
     said = f": {first.state.message}" if first.state.message != Paused.default_message else ""
-    return Paused(
-        f"Task {first.key!r}{more} waits to be resumed{said}", None, {"paused": [t.key for t in task_runs]}
-    )
+    return Paused(f"{who} to be resumed{said}", None, {"paused": [t.key for t in task_runs]})

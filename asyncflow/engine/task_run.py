@@ -106,11 +106,12 @@ class TaskRun(Wired):
         decision = decide(None, Signalled(signal), 0, self.run.chance, self.run.wall())
         return proposal(Signalled(signal), decision, 0, "")
 
-    async def _play(self, instead: State | None = None) -> None:
+    async def _play(self, instead: State | None = None, made: tuple[int, int] = (0, 0)) -> None:
         """Run the attempts; the one asyncio task of this task run does nothing else.
 
         Args:
             instead: the state to go to without any attempt, for the handlers to see first.
+            made: how many attempts there were before a pause, and how many of them no policy counts.
         """
         if instead is None:
             if self.waiting:
@@ -123,7 +124,7 @@ class TaskRun(Wired):
                 instead = self._refused_by_upstream()
             if instead is None or await self._goes_on_after(instead):
                 args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
-                await outcome_of(self.task.policy, body_of(self), args, kwargs, self, self._asyncio)
+                await outcome_of(self.task.policy, body_of(self), args, kwargs, self, self._asyncio, made)
         except BaseException as error:
             if await self._leaves(error):
                 raise
@@ -176,6 +177,26 @@ class TaskRun(Wired):
         if not self.kwargs:
             return args, self.kwargs
         return args, {name: substitute(value, value_downstream) for name, value in self.kwargs.items()}
+
+    # ------------------------------------------------------------------ in a run that is resumed
+
+    def hold(self) -> None:
+        """Wait, as for something upstream, until the journal's outcome is delivered or the pause is over."""
+        self.waiting += 1
+
+    def recall(self, attempt: int, state: State) -> None:
+        """Be final as the journal has it: no handler is asked, and nothing is recorded."""
+        self.waiting = BEGUN
+        self.attempt = attempt
+        self.state = state
+        self._settle()
+
+    def go_on(self, passes: Passes, made: tuple[int, int]) -> None:
+        """Run the body after a pause; whoever resumed it stands in for the trigger."""
+        self._passes = passes
+        self.waiting = 0
+        self._asked = True
+        self._asyncio = self.run.spawn(self._play(None, made), self.task.name, self._context)
 
     # ------------------------------------------------------------------ as the observer of attempts
 
@@ -288,6 +309,13 @@ class TaskRun(Wired):
     def is_in_flight(self) -> bool:
         """Whether an attempt, a wait or a handler is going on."""
         return self._asyncio is not None and not self.state.final
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Cancel what is going on, and return it, to be waited for."""
+        if self._asyncio is None or self.state.final:
+            return []
+        self._asyncio.cancel()
+        return [self._asyncio]
 
     def is_awaited(self) -> bool:
         """Whether somebody waits for its end."""

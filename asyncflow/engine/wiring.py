@@ -278,6 +278,16 @@ class Wired(Stated, Handle[Any]):
         return self.passes.loop_result
 
     @property
+    def resumed(self) -> bool:
+        """Whether the task run was paused, and somebody resumed it."""
+        return self.passes.resumed
+
+    @property
+    def input(self) -> Any:
+        """What was given when the task run was resumed; None before."""
+        return self.passes.input
+
+    @property
     def idempotency_key(self) -> str:
         """Names this task run for other systems: the same over all its attempts."""
         return f"{self.run.id}/{self.key}"

@@ -20,7 +20,7 @@ class Planned(Protocol):
         """The policies, ready to run."""
 
 
-_NOT_RUN = Returned(None)
+_NOT_RUN: Outcome = Returned(None)
 
 
 async def outcome_of(
@@ -36,9 +36,11 @@ async def outcome_of(
 
     Args:
         policy: a `Policy`.
-        fn, args, kwargs: the body, called once per attempt unless a policy or the observer stands in for it.
-        observer: who follows the attempts and has the last word about each; if it ends one before the body
-            ran, the outcome is that of the attempt before, or `Returned(None)`.
+        fn: the body, called once per attempt unless a policy or the observer stands in for it.
+        args: its arguments by position.
+        kwargs: its arguments by name.
+        observer: who follows the attempts and has the last word about each. Where it ends an attempt before
+            the body ran, the outcome is that of the attempt before, or `Returned(None)`.
         task: the asyncio task that awaits this; it is looked up, which takes time, when not given.
         made: how many attempts there were before a pause, and how many of them no policy counts.
 
@@ -48,8 +50,7 @@ async def outcome_of(
     plan = policy.plan
     task = asyncio.current_task() if task is None and plan.watches else task
     requests = 0 if task is None else task.cancelling()
-    outcome: Outcome = _NOT_RUN
-    attempt, free = made
+    outcome, (attempt, free) = _NOT_RUN, made
     while True:
         attempt += 1
         early = None if observer is None else observer.attempt_started(attempt)
@@ -65,8 +66,7 @@ async def outcome_of(
                 else:
                     outcome = Returned(await fn(*args, **kwargs))
             except BaseException as error:
-                settled = plan.outcome(error, flight, attempt, outcome)
-                if settled is None:
+                if (settled := plan.outcome(error, flight, attempt, outcome)) is None:
                     raise
                 outcome = settled
                 del settled
