@@ -122,11 +122,12 @@ def _in_order(items: Iterable[Any]) -> list[Any]:
 
 def _time(kind: str, value: Any) -> dict[str, Any]:
     zone = getattr(value, "tzinfo", None)
+    fold = {"fold": 1} if value.fold else {}
     if isinstance(zone, ZoneInfo) and zone.key is not None:
-        return _tag(kind, value.replace(tzinfo=None).isoformat(), zone=zone.key, fold=value.fold)
+        return _tag(kind, value.replace(tzinfo=None).isoformat(), zone=zone.key, **fold)
     if zone is not None and type(zone) is not dt.timezone:
         raise Unkept(f"it holds a time in a zone of the class {_path_of(type(zone))}")
-    return _tag(kind, value.isoformat())
+    return _tag(kind, value.isoformat(), **fold)
 
 
 _WRITERS: Mapping[type, Callable[[Any], Any]] = {
@@ -180,9 +181,8 @@ def found_class(path: str) -> Any:
 def _read_time(kind: Any) -> Callable[[dict[str, Any], Callable[[str], None]], Any]:
     def read(data: dict[str, Any], _missing: Callable[[str], None]) -> Any:
         value = kind.fromisoformat(data["value"])
-        if "zone" in data:
-            value = value.replace(tzinfo=ZoneInfo(data["zone"]), fold=data["fold"])
-        return value
+        zone = ZoneInfo(data["zone"]) if "zone" in data else value.tzinfo
+        return value.replace(tzinfo=zone, fold=data.get("fold", 0))
 
     return read
 
