@@ -45,7 +45,7 @@ steps = st.lists(
 )
 
 
-def flow_of(plan: list[Step], *, pausing: bool) -> Any:
+def flow_of(plan: list[Step], *, pausing: bool) -> Any:  # noqa: C901 - a body of many kinds
     """Return the flow of a plan, with or without its pauses."""
 
     def body_of(place: int, step: Step) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,8 @@ ran: list[str] = []
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
+def fresh() -> None:
     ran.clear()
-    yield
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -305,11 +304,12 @@ def test_a_value_that_cant_be_kept_fails_nothing_and_its_task_runs_again(tmp_pat
         thing = await opened()
         return await load(approve(), 1), type(thing).__name__
 
-    paused, done = in_turn(lambda: SQLiteStore(tmp_path / "runs.db"), handing_on, "yes")
+    *_, done = in_turn(lambda: SQLiteStore(tmp_path / "runs.db"), handing_on, "yes")
     assert done.result() == (("yes", 1), "object")
     assert ran.count("opened") == 2
     ran.clear()
-    assert in_turn(lambda store=MemoryStore(): store, handing_on, "yes")[-1].result() == (
+    kept = MemoryStore()
+    assert in_turn(lambda: kept, handing_on, "yes")[-1].result() == (
         ("yes", 1),
         "object",
     )
@@ -430,6 +430,6 @@ def test_threads_are_resumed_too(make_store: Callable[[], Any]) -> None:
         last.set_upstream(first)
         return last
 
-    paused, done = in_turn(make_store, wired, 3)
+    *_, done = in_turn(make_store, wired, 3)
     assert done.result() == 3
     assert len(of_kind(done, "edge_added")) == 1
