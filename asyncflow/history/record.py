@@ -225,6 +225,11 @@ class RunHistory:
     is_over: bool
 
     @property
+    def has_stopped(self) -> bool:
+        """Whether nothing more happens in it by itself: it has ended, or is paused."""
+        return self.is_over or self.state.name == "Paused"
+
+    @property
     def attempts(self) -> int:
         """All tries of all tasks."""
         return sum(task.attempt_count for task in self.tasks)
