@@ -202,6 +202,10 @@ class _ChildRun:
         self.attempt: int = about["attempt"]
         self.idempotency_key: str = about["idempotency_key"]
         self.heartbeat_detail: Any = about["heartbeat_detail"]
+        self.loop_count: int = about["loop_count"]
+        self.loop_result: Any = about["loop_result"]
+        self.resumed: bool = about["resumed"]
+        self.input: Any = about["input"]
         self._log: dict[str, Any] = about["log"]
         self._send = send
         self._clock = ambient.world().monotonic

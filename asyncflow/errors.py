@@ -113,6 +113,30 @@ class NotPicklable(AsyncflowError):
     """An argument, a result or an exception can't travel between a flow and the process of a body."""
 
 
+class StoredFailure(AsyncflowError):
+    """A failure that was read back from a store.
+
+    It is raised as a class made of the original one and this, so that `except OriginalType` works; the
+    original's other attributes are not there. Where that class can't be imported it is a plain StoredFailure.
+
+    Attributes:
+        type_name: the original's class.
+        text: the original's text.
+        traceback_text: where it was raised, a line for each frame.
+    """
+
+    type_name: str
+    text: str
+    traceback_text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Diverged(AsyncflowError):
+    """A resumed flow did something else than its journal has; the text shows both."""
+
+
 class StoreError(AsyncflowError):
     """The store can't be opened, read or written; the text names the file and the way out."""
 

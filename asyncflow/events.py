@@ -32,12 +32,15 @@ Kind = Literal[
     "heartbeat_missed",
     "loop_blocked",
     "cancel_swallowed",
+    "run_paused",
+    "run_resumed",
     "run_ended",
 ]
 """What can happen.
 
-run_started       detail: flow, name, parent, scenario, seed, parameters (as text), scheduled (UTC epoch
-                  seconds of the fire that it was made for, None when it was not made by a schedule)
+run_started       detail: flow, name, parent, scenario, seed, target (where the flow is), parameters (as
+                  text), scheduled (UTC epoch seconds of the fire that it was made for, None when it was not
+                  made by a schedule)
 task_called       detail: name, key, upstream (numbers of task runs); of a mapped task also map (elements, or
                   null while nobody knows; max_running); of an element of one also element_of (its number),
                   index
@@ -64,6 +67,8 @@ loop_blocked      detail: seconds (in all), where (`file:line in function`), sta
                   first), for a body that kept the event loop from turning; task 0 is the flow's own
 cancel_swallowed  detail: seconds (since the cancellation), where (the attempt waits), why (`cancelled` or
                   `timeout`); task 0 is the flow's own body
+run_paused        detail: tasks, attempts, faults; nothing but a resume goes on
+run_resumed       detail: tasks (keys of those that go on), input (as text)
 run_ended         detail: tasks, attempts, faults
 """
 
@@ -84,6 +89,25 @@ class Event(NamedTuple):
     task: int
     attempt: int
     detail: Any
+
+
+class RunStarted:
+    """The detail of the event `run_started`: what views are told, and what a resume needs.
+
+    Args:
+        said: the JSON form.
+        arguments: the run's parameters themselves.
+    """
+
+    __slots__ = ("arguments", "said")
+
+    def __init__(self, said: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+        self.said = said
+        self.arguments = arguments
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return what views are told."""
+        return self.said
 
 
 @dataclass(frozen=True, slots=True)

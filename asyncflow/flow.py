@@ -16,9 +16,17 @@ from asyncflow.binding import compile_check
 from asyncflow.errors import InvalidFlow, UsageError, did_you_mean
 from asyncflow.graph import Graph
 from asyncflow.handles import Handle, Scope, innermost, scope
-from asyncflow.options import FailureHandler, StateHandler, checked_handlers
+from asyncflow.options import (
+    FailureHandler,
+    StateHandler,
+    checked_handlers,
+    checked_max_running,
+    checked_name,
+    checked_on_failure,
+    checked_schedule,
+)
 from asyncflow.parameters import Spec, check, nameless_parameter, specs_of
-from asyncflow.policy.slots import Resource, checked_count, checked_limits
+from asyncflow.policy.slots import Resource, checked_limits
 from asyncflow.recording import Recording, sketch
 
 if TYPE_CHECKING:
@@ -60,13 +68,13 @@ class Flow(Generic[P, R]):
         max_running: int | None = None,
         limits: Mapping[str, int | Resource] | None = None,
     ) -> None:
-        self.name = _checked_name(name)
-        self.schedule = _checked_schedule(schedule)
+        self.name = checked_name(name)
+        self.schedule = checked_schedule(schedule)
         self.state_handlers = checked_handlers(state_handlers, InvalidFlow)
-        self.on_failure = _checked_on_failure(on_failure)
+        self.on_failure = checked_on_failure(on_failure)
         self.fail_fast = fail_fast
         self.store = store
-        self.max_running = _checked_max_running(max_running)
+        self.max_running = checked_max_running(max_running)
         self.limits = checked_limits(limits)
         self._recording: Recording | None = Recording(name)
         self.fn: Callable[..., Any] = self._recording.replay
@@ -76,7 +84,9 @@ class Flow(Generic[P, R]):
     @classmethod
     def of(cls, fn: Callable[P, Any], options: Mapping[str, Any]) -> Flow[P, Any]:
         """Return the flow whose body is `fn`; `@flow` is the way to write it."""
-        _check_options(options)
+        for option in options:
+            if option not in _OPTIONS:
+                raise InvalidFlow(f"unknown flow option {option!r}.{did_you_mean(option, _OPTIONS)}")
         if not callable(fn):
             raise InvalidFlow(f"@flow needs a function, not {fn!r}; options need names: @flow(name='etl')")
         if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
@@ -160,14 +170,16 @@ class Flow(Generic[P, R]):
 
     def with_options(self, **options: Any) -> Flow[P, R]:
         """Return a copy with other options; the names are those of `Flow`."""
-        _check_options(options)
+        for option in options:
+            if option not in _OPTIONS:
+                raise InvalidFlow(f"unknown flow option {option!r}.{did_you_mean(option, _OPTIONS)}")
         changed = copy.copy(self)
         changed.__dict__.update(options)
-        changed.name = _checked_name(changed.name)
-        changed.schedule = _checked_schedule(changed.schedule)
+        changed.name = checked_name(changed.name)
+        changed.schedule = checked_schedule(changed.schedule)
         changed.state_handlers = checked_handlers(changed.state_handlers, InvalidFlow)
-        changed.on_failure = _checked_on_failure(changed.on_failure)
-        changed.max_running = _checked_max_running(changed.max_running)
+        changed.on_failure = checked_on_failure(changed.on_failure)
+        changed.max_running = checked_max_running(changed.max_running)
         changed.limits = checked_limits(changed.limits)
         return changed
 
@@ -245,6 +257,52 @@ class Flow(Generic[P, R]):
         run: ports.Run[R] = await ports.engine().start(self, self.arguments(parameters))
         return run
 
+    def resume(
+        self,
+        run: Any,
+        *,
+        input: Any = None,
+        tasks: Sequence[str] = (),
+        store: Any = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> ports.Run[R]:
+        """Go on with a paused run to its end, or to its next pause, and return the run.
+
+        The body runs again from its beginning. Calls that were final have their recorded outcomes; what was
+        paused runs, with `current().resumed` true and `current().input` as given here.
+
+        Args:
+            run: the run that paused, or its id or name.
+            input: what the paused task runs are given.
+            tasks: the keys of those that go on, such as `"approve"`; all that are paused when not given.
+            store: what keeps the run, a store or a path; the run's own or the flow's when not given.
+            parameters: what replaces the parameters that the run was started with.
+
+        Raises:
+            NotFound: when there is no such run.
+            UsageError: when it is no run of this flow, or on a running event loop.
+            StoreError: when it is not paused.
+            Diverged: when the body makes other calls than the journal has; the run stays paused.
+        """
+        self._refuse_running_loop()
+        told: dict[str, Any] = {"tasks": tasks, "store": store, "parameters": parameters}
+        resumed: ports.Run[R] = ports.engine().resume(self, run, given=input, **told)
+        return resumed
+
+    async def start_resumed(
+        self,
+        run: Any,
+        *,
+        input: Any = None,
+        tasks: Sequence[str] = (),
+        store: Any = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> ports.Run[R]:
+        """Go on with a paused run on the running event loop and return the run; see `resume`."""
+        told: dict[str, Any] = {"tasks": tasks, "store": store, "parameters": parameters}
+        resumed: ports.Run[R] = await ports.engine().start_resumed(self, run, given=input, **told)
+        return resumed
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call the flow: a child run inside a run, else a coroutine (`async def`) or the value (`def`).
 
@@ -277,38 +335,6 @@ class Flow(Generic[P, R]):
         """
         saved: Path = ports.drawer().save(self.graph(), path)
         return saved
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    for name in options:
-        if name not in _OPTIONS:
-            raise InvalidFlow(f"unknown flow option {name!r}.{did_you_mean(name, _OPTIONS)}")
-
-
-def _checked_name(name: Any) -> str:
-    if not name or not isinstance(name, str):
-        raise InvalidFlow(f"a flow needs a name, not {name!r}: Flow('my flow')")
-    return name
-
-
-def _checked_schedule(schedule: Schedule | None) -> Schedule | None:
-    # By what it can do: the module of schedules is not imported for flows that have none.
-    if schedule is not None and not callable(getattr(schedule, "next_fires", None)):
-        raise InvalidFlow(
-            f"schedule={schedule!r} is not a schedule; use IntervalSchedule(timedelta(minutes=1)) or another "
-            "one of asyncflow.schedules"
-        )
-    return schedule
-
-
-def _checked_on_failure(handler: FailureHandler | None) -> FailureHandler | None:
-    if handler is not None and not callable(handler):
-        raise InvalidFlow(f"on_failure={handler!r} is not callable; pass the function itself")
-    return handler
-
-
-def _checked_max_running(most: int | None) -> int | None:
-    return None if most is None else checked_count(most, "max_running")
 
 
 def _takes_nothing_by_position(**_parameters: Any) -> None:

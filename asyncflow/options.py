@@ -1,20 +1,21 @@
-"""The options of `@task`: which there are, and how they become the fields of a Task."""
+"""The options of `@task`: what there is, how it becomes fields of a Task, and checks that flows share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from asyncflow.errors import AsyncflowError, InvalidTask, did_you_mean
+from asyncflow.errors import AsyncflowError, InvalidFlow, InvalidTask, did_you_mean
 from asyncflow.guard.policy import Policy
 from asyncflow.policy.backoff import constant
 from asyncflow.policy.retry import Retry
 from asyncflow.policy.seconds import seconds
-from asyncflow.policy.slots import checked_tags, checked_uses
+from asyncflow.policy.slots import checked_count, checked_tags, checked_uses
 from asyncflow.rollback import as_rollback
 
 if TYPE_CHECKING:
     from asyncflow.caching.options import Caching
+    from asyncflow.schedules import Schedule
 
 StateHandler = Callable[[Any, Any, Any], Any]
 """`handler(obj, old, new)`, sync or async; a State that it returns replaces the new one."""
@@ -94,6 +95,36 @@ def checked_handlers(
         if not callable(handler):
             raise refusal(f"state handler {handler!r} is not callable; pass the function itself")
     return tuple(handlers or ())
+
+
+def checked_name(name: Any) -> str:
+    """Return a flow's name, or raise InvalidFlow for what is none."""
+    if not name or not isinstance(name, str):
+        raise InvalidFlow(f"a flow needs a name, not {name!r}: Flow('my flow')")
+    return name
+
+
+def checked_schedule(schedule: Schedule | None) -> Schedule | None:
+    """Return a flow's schedule, or raise InvalidFlow for what is none."""
+    # By what it can do: the module of schedules is not imported for flows that have none.
+    if schedule is not None and not callable(getattr(schedule, "next_fires", None)):
+        raise InvalidFlow(
+            f"schedule={schedule!r} is not a schedule; use IntervalSchedule(timedelta(minutes=1)) or another "
+            "one of asyncflow.schedules"
+        )
+    return schedule
+
+
+def checked_on_failure(handler: FailureHandler | None) -> FailureHandler | None:
+    """Return a flow's handler, or raise InvalidFlow for what can't be called."""
+    if handler is not None and not callable(handler):
+        raise InvalidFlow(f"on_failure={handler!r} is not callable; pass the function itself")
+    return handler
+
+
+def checked_max_running(most: int | None) -> int | None:
+    """Return how many task runs of a flow may be at work at once; None for as many as there are."""
+    return None if most is None else checked_count(most, "max_running")
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

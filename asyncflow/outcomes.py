@@ -74,11 +74,13 @@ class Again:
         delay: seconds to wait.
         reason: one sentence for people.
         detail: the numbers behind it (attempt, max_attempts, bound and draw of the delay), ready for JSON.
+        afresh: whether the policy counts the attempts from one again.
     """
 
     delay: float
     reason: str
     detail: dict[str, Any] | None = None
+    afresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,9 @@ class Run(Protocol[T_co]):
     def is_final(self) -> bool:
         """Whether the run has ended."""
 
+    def is_paused(self) -> bool:
+        """Whether the run waits to be resumed."""
+
     def __await__(self) -> Generator[Any, None, T_co]:
         """Wait for the flow's value; cancelling the waiter cancels the run."""
 
@@ -196,6 +199,20 @@ class Store(Protocol):
     @property
     def cache(self) -> Cache:
         """Where results are kept for other runs."""
+
+    async def revive(self, run_id: str) -> list[Event]:
+        """Return a run's events in order, with states that carry their results."""
+
+    async def reopen(self, header: RunHeader, events: Sequence[Event]) -> Journal:
+        """Return the journal of a paused run, to which a resume appends; of several at a time one gets it.
+
+        Args:
+            header: the run.
+            events: what `revive` gave.
+
+        Raises:
+            StoreError: when it is not paused.
+        """
 
     async def keep(self, summary: RunSummary) -> None:
         """Keep the summary of a run whose events lie elsewhere, in `summary.home`."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from asyncflow.errors import UsageError
 from asyncflow.states import (
     Failed,
+    Paused,
     Skipped,
     State,
     Success,
@@ -19,7 +20,18 @@ from asyncflow.states import (
     ValidationFailed,
 )
 
-__all__ = ["ENDRUN", "FAIL", "RETRY", "SKIP", "SUCCESS", "TRIGGERFAIL", "VALIDATIONFAIL", "Signal"]
+__all__ = [
+    "ENDRUN",
+    "FAIL",
+    "LOOP",
+    "PAUSE",
+    "RETRY",
+    "SKIP",
+    "SUCCESS",
+    "TRIGGERFAIL",
+    "VALIDATIONFAIL",
+    "Signal",
+]
 
 
 class Signal(BaseException):
@@ -39,7 +51,7 @@ class Signal(BaseException):
         self.result = result
 
     def to_state(self) -> State:
-        """Return the final state that this signal asks for."""
+        """Return the state that this signal asks for; the body is not run again at once."""
         raise AssertionError(f"{type(self).__name__} does not name a final state")
 
     def __repr__(self) -> str:
@@ -97,6 +109,30 @@ class RETRY(Signal):
         if self.at is not None:
             return max(0.0, self.at - wall)
         return self.delay or 0.0
+
+
+class LOOP(Signal):
+    """Run the body again at once, as the next iteration: `current().loop_result` is then `result`.
+
+    Each iteration has the attempts of the retry policy to itself, and an attempt that fails is repeated from
+    the last loop result.
+
+    Args:
+        message: one sentence for people.
+        result: what the next iteration goes on from.
+    """
+
+
+class PAUSE(Signal):
+    """Let the task run wait until the flow run is resumed; what does not depend on it goes on.
+
+    The body is run again then, from its beginning: `current().resumed` is true and `current().input` is what
+    was given to `resume`.
+    """
+
+    def to_state(self) -> State:
+        """Return Paused."""
+        return Paused(self.message)
 
 
 class TRIGGERFAIL(Signal):

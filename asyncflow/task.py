@@ -32,7 +32,7 @@ from asyncflow.policy.seconds import Seconds
 from asyncflow.policy.slots import Resource, Uses
 from asyncflow.rollback import PATIENCE, Rollback
 from asyncflow.travel import address_of
-from asyncflow.triggers import Trigger, all_successful
+from asyncflow.triggers import Trigger, all_successful, manual_only
 
 if TYPE_CHECKING:
     from asyncflow.caching.options import CacheKeyOption, Caching
@@ -116,7 +116,9 @@ class Task(Generic[P, R]):
         is_plain = self.is_async and not self.process and not self.validate and self.heartbeat is None
         object.__setattr__(self, "is_plain", is_plain)
         object.__setattr__(self, "has_handlers", bool(self.state_handlers) or self.on_failure is not None)
-        object.__setattr__(self, "is_attended", self.has_handlers or self.cache is not None)
+        object.__setattr__(
+            self, "is_attended", self.has_handlers or self.cache is not None or self.trigger is manual_only
+        )
         object.__setattr__(self, "recipe", self._recipe())
         self._set_rollback(self.rollback)
         object.__setattr__(self, "check", compile_check(self.fn, self.name))

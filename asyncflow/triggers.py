@@ -2,7 +2,8 @@
 
 A trigger is any function of the upstream states, in the order of the edges. It answers True to run; False, or
 a signal that it raises, sets the state instead. Whatever is upstream twice counts once; with nothing upstream
-no trigger is asked. Skipped counts as a success, every failure kind (Cancelled too) as a failure.
+no trigger is asked, but `manual_only` pauses. Skipped counts as a success, every failure kind (Cancelled too)
+as a failure.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "always_run",
     "any_failed",
     "any_successful",
+    "manual_only",
     "not_all_skipped",
     "some_failed",
     "some_successful",
@@ -78,6 +80,19 @@ def not_all_skipped(upstream: Sequence[State]) -> bool:
     if all(state.is_skipped() for state in upstream):
         raise signals.SKIP('Trigger was "not_all_skipped" and all of the upstream tasks were skipped.')
     return _require(not _failures(upstream), "not_all_skipped", "some of the upstream tasks failed")
+
+
+MANUAL = 'Trigger was "manual_only": the task runs when somebody resumes the flow run.'
+"""What a task run says that was paused by `manual_only`."""
+
+
+def manual_only(upstream: Sequence[State]) -> bool:
+    """Pause, whatever the states upstream are; when the flow run is resumed the task runs.
+
+    It is the one trigger that holds with nothing upstream, too.
+    """
+    del upstream
+    raise signals.PAUSE(MANUAL)
 
 
 def some_failed(at_least: float | None = None, at_most: float | None = None) -> Trigger:

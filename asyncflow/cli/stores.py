@@ -76,9 +76,18 @@ def show_command(program: str, name: str, label: str) -> str:
         name: the run's name.
         label: the store that keeps it; it is named when it is not the one that would be looked into.
     """
+    return _command(program, "show", name, label)
+
+
+def resume_command(program: str, name: str, label: str) -> str:
+    """Return the command that goes on with a paused run; the arguments are those of `show_command`."""
+    return _command(program, "resume", name, label)
+
+
+def _command(program: str, verb: str, name: str, label: str) -> str:
     from asyncflow.store import choose
 
-    known = f"{program} show {shlex.quote(name)}"
+    known = f"{program} {verb} {shlex.quote(name)}"
     return known if choose().label == label else f"{known} --store {shlex.quote(label)}"
 
 

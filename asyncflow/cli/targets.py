@@ -29,6 +29,14 @@ def flow_of(target: str) -> Flow[..., Any]:
         return load_flow(target)
 
 
+def lasting_target(target: str) -> str:
+    """Return a target as it can be kept with a run: a file by its whole path."""
+    source, colon, name = target.rpartition(":")
+    if not colon or not source.lower().endswith(".py"):
+        source, colon, name = target, "", ""
+    return f"{Path(source).resolve()}{colon}{name}" if source.lower().endswith(".py") else target
+
+
 @contextmanager
 def importing(target: str) -> Iterator[None]:
     """Turn the end of the process, which importing a script may ask for, into an error."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from asyncflow import ports
 from asyncflow.engine.flow_run import FlowRun
 from asyncflow.engine.options import PLAIN, RunOptions
+from asyncflow.engine.resuming import found, parameters_of, refuse_others, reopened
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.errors import full_text_of
 from asyncflow.flow import Flow
@@ -23,8 +24,10 @@ __all__ = [
     "call",
     "log_failure",
     "on_a_loop_of_its_own",
+    "resume",
     "run",
     "start",
+    "start_resumed",
     "to_its_end",
 ]
 
@@ -41,9 +44,9 @@ def run(
     options: RunOptions = PLAIN,
     quiet: bool = False,
 ) -> FlowRun:
-    """Run a flow to its end on an event loop of its own and return the run.
+    """Run a flow to its end, or until it pauses, on an event loop of its own and return the run.
 
-    A failure is logged in one line, so that a script whose run failed does not end in silence.
+    A failure or a pause is logged in one line, so that a script whose run failed does not end in silence.
 
     The first Ctrl-C cancels the run, which is recorded; the second one leaves at once.
 
@@ -65,12 +68,40 @@ def run(
     return done
 
 
+def resume(
+    flow: Flow[..., Any],
+    run: FlowRun | str,
+    *,
+    given: Any = None,
+    tasks: Collection[str] = (),
+    store: Any = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> FlowRun:
+    """Go on with a paused run, as `run` does with a new one; the arguments are those of `start_resumed`."""
+
+    async def story(begun: Callable[[FlowRun], None]) -> FlowRun:
+        going_on = await start_resumed(
+            flow, run, given=given, tasks=tasks, store=store, parameters=parameters
+        )
+        begun(going_on)
+        return await going_on.to_its_end("Interrupted.")
+
+    done = on_a_loop_of_its_own(story)
+    log_failure(done)
+    return done
+
+
 def log_failure(done: FlowRun) -> None:
-    """Log a run that failed in one line; one that did not is no news."""
+    """Log a run that failed or was paused in one line; any other is no news."""
     if done.is_failed():
         state = done.state
         cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
         _log.error("flow run %s of %r ended %s: %s%s", done.name, done.flow.name, state, state.message, cause)
+    if done.is_paused():
+        _log.warning(
+            "flow run %s of %r is paused: %s. flow.resume(run, input=...) goes on",
+            *(done.name, done.flow.name, done.state.message),
+        )
 
 
 def on_a_loop_of_its_own(story: Callable[[Callable[[FlowRun], None]], Coroutine[Any, Any, T]]) -> T:
@@ -89,12 +120,12 @@ def on_a_loop_of_its_own(story: Callable[[Callable[[FlowRun], None]], Coroutine[
     left = False
 
     def begun(flow_run: FlowRun) -> None:
-        going[:] = [*(each for each in going if not each.is_final()), flow_run]
+        going[:] = [*(each for each in going if not each.is_at_rest()), flow_run]
 
     try:
         return runner.run(story(begun))
     except KeyboardInterrupt:
-        going[:] = [flow_run for flow_run in going if not flow_run.is_final()]
+        going[:] = [flow_run for flow_run in going if not flow_run.is_at_rest()]
         left = bool(going)
         raise
     finally:
@@ -114,7 +145,7 @@ async def to_its_end(
     options: RunOptions = PLAIN,
     begun: Callable[[FlowRun], None] | None = None,
 ) -> FlowRun:
-    """Run a flow and return the run when it is final; cancelling the caller cancels the run first.
+    """Run a flow and return the run when it is final or paused; cancelling the caller cancels it first.
 
     Args:
         flow: the flow.
@@ -145,6 +176,59 @@ async def start(
     flow_run = FlowRun(flow, parameters, store, options, owned)
     flow_run.begin()
     return flow_run
+
+
+async def start_resumed(
+    flow: Flow[..., Any],
+    run: FlowRun | str,
+    *,
+    given: Any = None,
+    tasks: Collection[str] = (),
+    store: Any = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> FlowRun:
+    """Go on with a paused run on the running event loop and return the run.
+
+    Args:
+        flow: the flow that it is a run of.
+        run: the run, or its id, its name, or the beginning of its id.
+        given: the input of the task runs that go on.
+        tasks: the keys of those; all that are paused when there are none.
+        store: what keeps the run, a store or a path; the run's own, or the flow's, when not given.
+        parameters: what replaces the parameters that the run was started with.
+
+    Raises:
+        NotFound: when the store has no such run.
+        UsageError: when it is another flow's run, a child run or a rehearsal.
+        StoreError: when it is not paused, or the store can't be read or written.
+    """
+    reference, keeper, is_ours = await _keeper_of(flow, run, store)
+    owned = keeper if is_ours else None
+    try:
+        header, past = await found(keeper, reference)
+        refuse_others(flow, header, past, tasks)
+        arguments = parameters_of(flow, header, past, parameters or {})
+        resumption = await reopened(keeper, header, past, given, tasks)
+        options = RunOptions(parent=header.parent, world=header.world, resumption=resumption)
+        flow_run = FlowRun(flow, arguments, keeper, options, owned)
+    except BaseException:
+        if owned is not None:
+            await owned.close()
+        raise
+    flow_run.begin()
+    return flow_run
+
+
+async def _keeper_of(flow: Flow[..., Any], run: FlowRun | str, asked_for: Any) -> tuple[str, Store, bool]:
+    """Return a run's id or name, the open store that keeps it, and whether to close that after the run."""
+    stores = ports.stores()
+    if isinstance(run, FlowRun) and asked_for is None:
+        await run.record.store.open()
+        return run.id, run.record.store, run.record.owns_store
+    told = asked_for if asked_for is not None else flow.store
+    keeper: Store = stores.choose(told)
+    await keeper.open()
+    return (run.id if isinstance(run, FlowRun) else run), keeper, keeper is not told
 
 
 async def _chosen_store(asked_for: Any) -> Store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asyncflow.engine.element import Element
 from asyncflow.engine.rollback import Effect
@@ -11,6 +11,9 @@ from asyncflow.engine.task_run import TaskRun
 from asyncflow.outcomes import Decision
 from asyncflow.policy.slots import Demand, Request
 from asyncflow.states import Pending, Running, State, Success
+
+if TYPE_CHECKING:
+    from asyncflow.engine.past import PastTask
 
 
 class Account:
@@ -81,10 +84,21 @@ class Accountable(TaskRun):
     def _commit(self, state: State) -> None:
         if type(state) is not Running:
             self._give_back()
-            if type(state) is Success and self.attempt and self.task.rollback is not None:
-                args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
-                self.run.effects.append(Effect(self, args, kwargs, state.result))
+            self._register(state)
         super()._commit(state)
+
+    def recall(self, past: PastTask) -> None:
+        """Be final as the journal has it; what was done before the pause can be undone after it."""
+        self.attempt = past.attempt
+        if all(other.state.final for other in self.fed_by):
+            self._register(past.state)
+        super().recall(past)
+
+    def _register(self, state: State) -> None:
+        """Let what a success did be undone should the flow run fail."""
+        if type(state) is Success and self.attempt and self.task.rollback is not None:
+            args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
+            self.run.effects.append(Effect(self, args, kwargs, state.result))
 
     def note_rollback(self, kind: str, detail: dict[str, Any]) -> None:
         """Record what became of undoing its effect."""

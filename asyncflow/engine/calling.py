@@ -8,15 +8,17 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from threading import get_ident
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Self, cast
 
 from asyncflow import ambient
 from asyncflow.engine import collector
 from asyncflow.engine.accountable import AccountableRun
 from asyncflow.engine.face import RunFace
 from asyncflow.engine.limits import RunLimits
-from asyncflow.engine.mapped import MappedRun, known_length
+from asyncflow.engine.mapped import MappedRun
+from asyncflow.engine.mapped_length import known_length
 from asyncflow.engine.options import RunOptions
+from asyncflow.engine.pausing import Pauses
 from asyncflow.engine.record import Record
 from asyncflow.engine.rollback import ChildEffects, Effect
 from asyncflow.engine.task_run import TaskRun
@@ -46,6 +48,7 @@ class Calling(RunFace):
         emit: appends an event to the record.
         wall: the world's wall clock.
         chance: the random stream from which backoff is drawn.
+        numbers: the highest number of a task run.
         elements: how many elements its maps had.
         element_attempts: how many attempts these made.
         effects: what its task runs did that can be undone, in the order of their ends.
@@ -70,8 +73,8 @@ class Calling(RunFace):
         "_keys",
         "_looks_at_calls",
         "_loop",
-        "_numbers",
         "_open",
+        "_pauses",
         "_ready",
         "_takes_calls",
         "_thread",
@@ -85,6 +88,7 @@ class Calling(RunFace):
         "faults",
         "gates",
         "limits",
+        "numbers",
         "options",
         "unheeded",
         "wall",
@@ -114,7 +118,7 @@ class Calling(RunFace):
         self.emit = self.record.emit
         self.state: State = Pending()
         self._called: list[TaskRun] = []
-        self._numbers = self.elements = self.element_attempts = 0
+        self.numbers = self.elements = self.element_attempts = 0
         self.tasks = TaskRuns(self._called)
         self.cancel_reason = ""
         self._loop = asyncio.get_running_loop()
@@ -133,6 +137,7 @@ class Calling(RunFace):
         self._leaving: SystemExit | None = None
         self._failed_fast: TaskRun | None = None
         self._calm = False
+        self._pauses: Pauses | None = None
         self.gates: dict[TaskRun, list[TaskRun]] = {}
         self.beats: dict[int, Any] = {}
         self.unheeded = Unheeded(self)
@@ -148,10 +153,7 @@ class Calling(RunFace):
     ) -> TaskRun:
         """Make a task run of a call; it starts at the earliest on the next turn of the loop."""
         if not self._takes_calls:
-            raise UsageError(
-                f"task {task.name!r} was called before or after the body of flow run {self.name!r}; "
-                "call tasks in the body, not in the flow's state handlers or when it has ended"
-            )
+            raise UsageError(self._too_late(task.name))
         if get_ident() != self._thread:
             # The loop would not notice it before it wakes by itself.
             raise UsageError(
@@ -165,7 +167,7 @@ class Calling(RunFace):
         counts = self._foreign_counts if foreign else self._counts
         name = task.name
         counts[name] = count = counts.get(name, 0) + 1
-        self._numbers = number = self._numbers + 1
+        self.numbers = number = self.numbers + 1
         task_run = kind(self, task, args, kwargs, fed_by, number, -count if foreign else count)
         self._called.append(task_run)
         self._open += 1
@@ -186,7 +188,7 @@ class Calling(RunFace):
 
     def next_number(self) -> int:
         """Return a number for what is not a call but has events of its own: an element of a map."""
-        self._numbers = number = self._numbers + 1
+        self.numbers = number = self.numbers + 1
         if number == collector.LARGE:
             self._calm = collector.enter()
         return number
@@ -206,6 +208,23 @@ class Calling(RunFace):
         demand = self.limits.demand(task) if task.is_particular or self.limits.are_own else ()
         return demand if demand or task.rollback is not None else None
 
+    def _too_late(self, name: str) -> str:
+        if self._pauses is not None and self._pauses.is_closed:
+            return (
+                f"task {name!r} was called while flow run {self.name!r} is being paused; its body runs again "
+                "when it is resumed, so what it does in `finally` must do without tasks"
+            )
+        return (
+            f"task {name!r} was called before or after the body of flow run {self.name!r}; "
+            "call tasks in the body, not in the flow's state handlers or when it has ended"
+        )
+
+    def forget(self, task_run: TaskRun) -> None:
+        """Take back the newest call, which is refused."""
+        assert self._called[-1] is task_run
+        self._called.pop()
+        self._open -= 1
+
     def _claim(self, name: str, key: str) -> None:
         """Take a key for a call: two calls with one would share an idempotency key."""
         if (name, key) in self._keys:
@@ -223,8 +242,7 @@ class Calling(RunFace):
         """Make a task run whose body is a run of a child flow."""
 
         async def child(*args: Any, **kwargs: Any) -> None:
-            options = self.options.for_child(self.id)
-            run = type(self)(flow, flow.bind(args, kwargs), self.record.store, options)
+            run = await self.child(flow, flow.bind(args, kwargs))
             try:
                 await run.finish_inside()
             finally:
@@ -293,6 +311,10 @@ class Calling(RunFace):
         if not self._open and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
+    def paused(self) -> None:
+        """Hear that a task run waits until somebody resumes it."""
+        raise AssertionError(f"every kind of flow run can pause, {type(self).__name__} too")
+
     def fail_fast(self, task_run: TaskRun) -> None:
         """Cancel everything because of a task run that has failed or will, if the flow fails fast."""
         if not self.flow.fail_fast or self.cancel_reason:
@@ -324,6 +346,10 @@ class Calling(RunFace):
     ) -> asyncio.Task[None]:
         """Start the asyncio task of a task run, which keeps it, in the context of its call."""
         return self._loop.create_task(coroutine, name=name, context=context)
+
+    async def child(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Self:
+        """Return a run of a child flow, ready to begin."""
+        raise AssertionError(f"no run can be made of {flow!r} with {parameters}: this class is not whole")
 
     async def finish_inside(self) -> NoReturn:
         """Run as the body of a task run of the parent flow, and end that task run in the same state."""

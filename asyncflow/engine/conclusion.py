@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from asyncflow.errors import UsageError
-from asyncflow.signals import RETRY, Signal
+from asyncflow.signals import LOOP, RETRY, Signal
 from asyncflow.states import Cancelled, Failed, State, Success, TriggerFailed
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def after_returned(state: State) -> State:
 
 def after_signal(signal: Signal) -> State:
     """Return the state that a signal in the body or in a handler gives a flow run."""
-    if isinstance(signal, RETRY):
-        return _refused("RETRY was raised in the body or a handler of a flow; only task runs are retried")
+    if isinstance(signal, RETRY | LOOP):
+        name = type(signal).__name__
+        return _refused(f"{name} was raised in the body or a handler of a flow; only task runs are repeated")
     return signal.to_state()
 
 

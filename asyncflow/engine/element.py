@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asyncflow.engine.mapped_end import unpausable
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.wiring import NO_KWARGS, PENDING
 from asyncflow.states import Running, State, Success, check_move
@@ -70,6 +71,9 @@ class Element(TaskRun):
         else:
             self._end_unstarted(refused)
 
+    def _waits_for_somebody(self) -> bool:
+        return False  # the map did
+
     def _refused_by_upstream(self) -> State | None:
         states = self.parent.states_above(self.index)
         return None if states is None else self._refused_by(states)
@@ -94,6 +98,7 @@ class Element(TaskRun):
         if type(state) not in self.state.leads_to:
             check_move(self.state, state)
         if type(state) is not Running and type(state) is not Success:
+            state = unpausable(state, self.name)
             if not self.number and self.parent.may_tell():
                 self._tell()
             if state.detail.get("called") is False:

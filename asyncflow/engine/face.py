@@ -85,6 +85,11 @@ class RunFace(Stated):
             Exception: what made the run fail: one failure as itself, several as an ExceptionGroup, a
                 failure without an exception of its own as TaskFailed.
         """
+        if self.state.is_paused():
+            raise UsageError(
+                f"flow run {self.name!r} is paused and has no result yet: {self.state.message}; "
+                "go on with flow.resume(run, input=...) or `await flow.start_resumed(run, input=...)`"
+            )
         if not self.state.is_final():
             raise UsageError(
                 f"flow run {self.name!r} is {self.state.name}; wait for it with `await run.wait()`"
@@ -100,7 +105,7 @@ class RunFace(Stated):
         )
 
     async def wait(self) -> Self:
-        """Return the run when it is final; cancelling the waiter leaves the run going."""
+        """Return the run when it is final or paused; cancelling the waiter leaves the run going."""
         if self._main is not None and not self._main.done():
             await asyncio.wait([self._main])
         self._raise_what_left_the_loop()
@@ -115,7 +120,7 @@ class RunFace(Stated):
         return self.result()
 
     async def to_its_end(self, reason: str) -> Self:
-        """Return the run when it is final; cancelling the waiter cancels the run, which is still waited for.
+        """Return the run when it is final or paused; cancelling the waiter cancels the run and waits on.
 
         Args:
             reason: what the run says of having been cancelled in that way.
@@ -138,6 +143,10 @@ class RunFace(Stated):
             error = self._main.exception()
             if error is not None:
                 raise error
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing of the run goes on: it is final or paused."""
+        return self.state.is_final() or self.state.is_paused()
 
     def cancel(self, reason: str = "") -> None:
         """Cancel the run and all its task runs; it is final when they are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self, cast
 
 from asyncflow.engine import blocking, collector, leftovers
 from asyncflow.engine.calling import Calling
@@ -12,22 +12,26 @@ from asyncflow.engine.conclusion import after_returned, after_signal, final_stat
 from asyncflow.engine.face import CANCELLED
 from asyncflow.engine.handlers import consult
 from asyncflow.engine.options import RunOptions
+from asyncflow.engine.passes import Passes
+from asyncflow.engine.pausing import ChildPaused, Pauses, paused_state
+from asyncflow.engine.replay import Replay
+from asyncflow.engine.resuming import found, reopened
 from asyncflow.engine.rollback import rolled_back
 from asyncflow.engine.shields import Shields
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.wiring import value_downstream
-from asyncflow.errors import HandlerFailed, full_text_of
+from asyncflow.errors import Diverged, HandlerFailed, full_text_of
 from asyncflow.flow import Flow
 from asyncflow.handles import Handle, find_handles, scope, substitute
 from asyncflow.ports import Store
 from asyncflow.signals import ENDRUN, Signal, sole_signal
-from asyncflow.states import Cancelled, Failed, Running, State, Success, check_move
+from asyncflow.states import Cancelled, Failed, Paused, Running, State, Success, check_move
 
 
 class FlowRun(Calling):
     """One run of a flow; what `flow.run()` and `await flow.start()` return."""
 
-    __slots__ = ("_references", "_shields", "parameters")
+    __slots__ = ("_references", "_replay", "_shields", "parameters")
 
     def __init__(
         self,
@@ -41,6 +45,10 @@ class FlowRun(Calling):
         self.parameters = parameters
         self._references: Sequence[TaskRun] | None = None
         self._shields = Shields()
+        self._replay: Replay | None = None
+        if options.resumption is not None:
+            self._replay = Replay(self, options.resumption)
+            self.state = options.resumption.past.state
 
     # ------------------------------------------------------------------ for those who assemble runs
 
@@ -54,6 +62,18 @@ class FlowRun(Calling):
         self.limits.abandon()
         self._loop.set_exception_handler(lambda _loop, _context: None)  # what was left needs no complaint
 
+    # ------------------------------------------------------------------ for bodies
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the run was paused, and somebody resumed it; its body runs again from the beginning."""
+        return self._replay is not None
+
+    @property
+    def input(self) -> Any:
+        """What was given when the run was resumed; None before."""
+        return None if self.options.resumption is None else self.options.resumption.input
+
     # ------------------------------------------------------------------ the run itself
 
     def begin(self) -> None:
@@ -63,19 +83,34 @@ class FlowRun(Calling):
 
     def _left(self, _main: asyncio.Task[Any]) -> None:
         """Settle what was left open by a KeyboardInterrupt, or a loop that ended before the first step."""
-        if not self.state.final:
+        if not self.state.final and not self.state.is_paused():
             self.state = Cancelled(self.cancel_reason or "The event loop ended before the run did.")
 
     async def finish_inside(self) -> NoReturn:
         """Run as the body of a task run of the parent flow, and end that task run in the same state."""
         self.begin()
-        await self.to_its_end("The parent's task run was cancelled.")
+        try:
+            await self.to_its_end("The parent's task run was cancelled.")
+        except Diverged as error:
+            raise ChildPaused(str(error), self.id) from None
+        if self.state.is_paused():
+            raise ChildPaused(self.state.message, self.id)
         raise ENDRUN(self.state)
+
+    async def child(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Self:
+        """Return a run of a child flow: the one that paused when there is one, else a new one."""
+        store, options = self.record.store, self.options.for_child(self.id)
+        passes: Passes = cast("TaskRun", scope.get()).passes
+        if passes.child is not None:
+            child_id, passes.child = passes.child, None
+            header, past = await found(store, child_id)
+            options = options.for_child(self.id, await reopened(store, header, past, passes.input))
+        return type(self)(flow, parameters, store, options)
 
     async def _execute(self) -> None:
         self._begun = True
         scope.set(self)
-        self.record.begin()
+        self._record_begin()
         watchdog = blocking.watch()
         try:
             final = await self._final_state()
@@ -87,10 +122,24 @@ class FlowRun(Calling):
             self.unheeded.stop()
             if self._calm:
                 collector.leave()
+        if self._open and final.is_final():
+            # A handler ended a run that was to pause.
+            self._cancel_tasks(f"The flow run ended {final.name} while the task run was paused.")
+            await self._wait_for_tasks()
         if self.effects and final.is_failed():
             self._ended = True  # undone is undone: a cancellation comes too late
             final = await rolled_back(self, final)
         await self._end(final)
+        if self._replay is not None and self._replay.diverged is not None:
+            raise self._replay.diverged
+
+    def _record_begin(self) -> None:
+        resumption = self.options.resumption
+        if resumption is None:
+            self.record.begin()
+        else:
+            going_on = [key for key, task in resumption.past.tasks.items() if resumption.goes_on(task)]
+            self.record.resume(going_on, resumption.input)
 
     async def _final_state(self) -> State:
         """Return the state in which the run ends, after the handlers."""
@@ -116,9 +165,16 @@ class FlowRun(Calling):
         self.emit("state_changed", 0, 0, running)
         self.state = running
         self._takes_calls = True
+        if self._replay is not None:
+            self._pauses = Pauses(self)
+            self._replay.begin()
         self._in_body = True
         value, error = await self._body()
         self._in_body = False
+        if self._replay is not None and not self._is_closed() and not self.cancel_reason:
+            self._replay.body_ended()
+        if self._replay is not None and self._replay.diverged is not None and not self.cancel_reason:
+            return await self._stop()
         await self._wait_for_tasks()
         self._takes_calls = False
         self.parameters = {}  # nobody asks any more; they may be large
@@ -126,6 +182,8 @@ class FlowRun(Calling):
             return self._failed_fast_state(self._failed_fast)
         if self.cancel_reason:
             return self._cancelled()
+        if self._open:
+            return self._rest()
         try:
             return self._conclude(value, error)
         except Exception as problem:  # noqa: BLE001 - such as an element that is not there
@@ -140,30 +198,86 @@ class FlowRun(Calling):
             if asyncio.iscoroutine(value):
                 value = await value
         except asyncio.CancelledError:
-            self._cancel_tasks()
+            if not self._is_closed():
+                self._cancel_tasks()
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # noqa: BLE001 - whatever the body raises is the flow's failure
             error = sole_signal(raised)
             if isinstance(error, SystemExit):
                 self._leaving = error
-        if self._main is not None and self._main.cancelling():
+        if self._main is not None and self._main.cancelling() > self._is_closed():
             self._cancel_tasks()  # also when the body swallowed it
         return value, error
 
     async def _wait_for_tasks(self) -> None:
-        """Wait until every task run is final, and cancel them all when the run is cancelled meanwhile."""
-        while self._open:
+        """Wait until every task run is final, and cancel them all when the run is cancelled meanwhile.
+
+        A run that rests stops waiting: what is not final then is paused, or depends on what is.
+        """
+        while self._open and (self.cancel_reason or not self._is_closed()):
             self._idle = self._loop.create_future()
+            if self._pauses is not None:
+                self._pauses.look()
             try:
                 await self._idle
             except asyncio.CancelledError:
                 self._cancel_tasks()
         self._shields.close()
 
-    def _cancel_tasks(self) -> None:
-        """Cancel all task runs but shielded ones; those that wait are cancelled too and ask no trigger."""
-        self.cancel_reason = self.cancel_reason or CANCELLED
+    # ------------------------------------------------------------------ pausing
+
+    def paused(self) -> None:
+        """Hear that a task run waits until somebody resumes it."""
+        if self._pauses is None:
+            self._pauses = Pauses(self)
+        self._pauses.look()
+
+    def body_waits(self) -> bool:
+        """Whether the body is at its end, or it or an asyncio task of its own waits for a task run."""
+        return self._idle is not None or any(task_run.is_awaited() for task_run in self.tasks)
+
+    def close(self) -> None:
+        """End the body where it waits, since nothing but a resume would go on; it makes no more calls."""
+        self._takes_calls = False
+        if self._idle is None and self._main is not None:
+            self._main.cancel()
+        elif self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def goes_on(self) -> bool:
+        """Whether a replay has something to deliver still, although nothing is in flight."""
+        return self._replay is not None and self._replay.unstick()
+
+    async def _stop(self) -> Paused:
+        """Leave the run as it was before it was resumed, since its body does not follow the journal."""
+        self._takes_calls = False
+        flights = [flight for task_run in self.tasks for flight in task_run.stop()]
+        if flights:
+            await asyncio.wait(flights)
+        for task_run in self.tasks:
+            task_run.let_go()
+        assert self.options.resumption is not None
+        before = self.options.resumption.past.state
+        return Paused(before.message, None, before.detail)
+
+    def _is_closed(self) -> bool:
+        return self._pauses is not None and self._pauses.is_closed
+
+    def _rest(self) -> Paused:
+        """Return the state of a run in which only paused task runs remain, and let go of who waits."""
+        left = [task_run for task_run in self.tasks if not task_run.state.final]
+        for task_run in left:
+            task_run.let_go()
+        return paused_state([task_run for task_run in left if task_run.state.is_paused()])
+
+    # ------------------------------------------------------------------ ending
+
+    def _cancel_tasks(self, reason: str = CANCELLED) -> None:
+        """Cancel all task runs; those that wait for others are cancelled with them and ask no trigger."""
+        self.cancel_reason = self.cancel_reason or reason
+        if self._replay is not None:
+            self._replay.deliver_all()
         self._draining = True
         try:
             self._shields.cancel(list(self.tasks))
@@ -205,13 +319,15 @@ class FlowRun(Calling):
             return Failed(str(error), error)
 
     async def _end(self, final: State) -> None:
-        """Record the end, make the record last, and only then let the run be final."""
-        leftovers.warn(self)
+        """Record the end or the rest, make the record last, and only then let the run be in that state."""
+        if final.is_final():
+            leftovers.warn(self)
         self._ended = True
         check_move(self.state, final)
         self.emit("state_changed", 0, 0, final)
+        record = self.record.end if final.is_final() else self.record.rest
         try:
             attempts = sum(task_run.attempt for task_run in self._called) + self.element_attempts
-            await self.record.end(len(self._called) + self.elements, attempts)
+            await record(len(self._called) + self.elements, attempts)
         finally:
             self.state = final

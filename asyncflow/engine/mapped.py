@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -18,12 +17,13 @@ from asyncflow.engine.accountable import AccountableElement
 from asyncflow.engine.element import Element
 from asyncflow.engine.elements import Children, Counts, Outcomes
 from asyncflow.engine.inputs import Link, Rows
-from asyncflow.engine.mapped_end import conclusion
+from asyncflow.engine.mapped_end import conclusion, unpausable
+from asyncflow.engine.mapped_past import recalled
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.errors import UsageError
 from asyncflow.guard.policy import Policy
 from asyncflow.handles import find_handles
-from asyncflow.mapping import MapPlan, is_sized, same_length
+from asyncflow.mapping import MapPlan
 from asyncflow.policy.slots import Demand
 from asyncflow.signals import ENDRUN, Signal
 from asyncflow.states import Cancelled, Failed, Retrying, Running, State, Success
@@ -32,27 +32,13 @@ from asyncflow.triggers import all_successful
 
 if TYPE_CHECKING:
     from asyncflow.engine.calling import Calling
+    from asyncflow.engine.past import PastTask
 
 TOLD = 1_000
 """How many elements have events of their own, and how many more of those that do not plainly succeed."""
 
 _BATCH = 1_000
 """After so many elements in a row the loop gets a turn."""
-
-
-def known_length(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int | None:
-    """Return how many elements a map will have, None while nobody knows.
-
-    Raises:
-        UsageError: when its inputs differ in length.
-    """
-    lengths: list[int] = []
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, MappedRun):
-            lengths += [] if value.length is None else [value.length]
-        elif is_sized(value):
-            lengths.append(len(value))
-    return same_length(name, lengths)
 
 
 class MappedRun(TaskRun):
@@ -170,7 +156,7 @@ class MappedRun(TaskRun):
                 if link._outcomes.is_final(index):
                     self._near_by_one(index)
         self._asked = False
-        if not self._ready and not any(link.state.final for link in self.links):
+        if not self._may_begin():
             self._gate = True
             self.waiting += 1
 
@@ -191,10 +177,14 @@ class MappedRun(TaskRun):
 
     def move_on(self) -> None:
         """Look again whether there is something to do: a map that is followed has moved or ended."""
-        if self._gate:
+        if self._gate and self._may_begin():
             self._gate = False
             self.run.released(self)
         self._wake()
+
+    def _may_begin(self) -> bool:
+        """Whether no map that is followed can be held up any more by what has not begun, such as a pause."""
+        return bool(self._ready) or all(link.state.final for link in self.links)
 
     def downstream(self, index: int) -> Any:
         """Return what the element with that index hands down."""
@@ -220,6 +210,17 @@ class MappedRun(TaskRun):
         if all(link.is_whole or not link.state.final for link in self.links):
             return None
         return self._refused_by([other.state for other in self.upstream])
+
+    def _commit(self, state: State) -> None:
+        super()._commit(unpausable(state, self.name) if self._outcomes else state)
+
+    def recall(self, past: PastTask) -> None:
+        """Be final as the journal has it, with the elements that it tells of."""
+        self.is_whole = recalled(past, self._outcomes, self.counts)
+        for follower in self.followers:
+            for index in range(len(self._outcomes)):
+                follower.hear(index)
+        super().recall(past)
 
     def _settle(self) -> None:
         self.run.elements += self.counts.total

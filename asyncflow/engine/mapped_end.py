@@ -24,6 +24,16 @@ def conclusion(mapped: MappedRun, outcomes: Outcomes) -> State:
     return Success(_told(counts), outcomes.values(), detail)
 
 
+def unpausable(state: State, name: str) -> State:
+    """Return the state, or the failure of a map at work, or of an element, that is asked to pause."""
+    if not state.is_paused():
+        return state
+    return Failed(
+        f"{name!r} was to pause, which a map can do only before its first element; "
+        "pause in a task of its own that the map follows, or give the map the trigger manual_only"
+    )
+
+
 def _told(counts: Counts) -> str:
     """Say in a sentence how the elements ended."""
     told = [f"{plural(counts.total, 'element')}"]

@@ -17,6 +17,7 @@ from asyncflow.outcomes import (
     TimedOut,
     error_of,
 )
+from asyncflow.signals import LOOP, RETRY
 from asyncflow.states import Failed, Retrying, State, Success
 from asyncflow.states import TimedOut as TimedOutState
 
@@ -39,6 +40,8 @@ def proposal(outcome: Outcome, decision: Decision, attempt: int, note: str) -> S
             return Failed(f"The result was not acceptable: {decision.reason}.", value, detail)
         case Returned(value):
             return succeeded(value, attempt)
+        case Signalled(LOOP() | RETRY() as signal):
+            return Failed(f"{signal!r} was not followed by an attempt: {decision.reason}.", signal, detail)
         case Signalled(signal):
             return signal.to_state()
         case TimedOut(error):

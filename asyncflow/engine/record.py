@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asyncflow.ambient import World
 from asyncflow.engine.options import RunOptions
 from asyncflow.errors import StoreError
-from asyncflow.events import Event, Kind, RunHeader
+from asyncflow.events import Event, Kind, RunHeader, RunStarted, plain_detail
 from asyncflow.names import friendly_name
 from asyncflow.ports import Store
 from asyncflow.signals import Signal
 
 _log = logging.getLogger("asyncflow")
+
+_SAID = ("run_started", "task_called")
+"""Events whose detail is an object of the engine's that views don't get."""
 
 
 class Record:
@@ -42,30 +45,45 @@ class Record:
         world: World,
         owned_store: Store | None = None,
     ) -> None:
-        self.header = RunHeader(
-            id=options.run_id or world.new_id(),
-            name=friendly_name(world.stream("names")),
-            flow=flow,
-            started=world.wall(),
-            parent=options.parent,
-            scenario=options.scenario,
-            seed=world.seed,
-            parameters={name: _short(value) for name, value in parameters.items()},
-            variant=options.variant,
-            world=options.world,
+        self._arguments = parameters
+        self._started: RunStarted | None = None
+        self._target = options.target
+        resumption = options.resumption
+        self.header = (
+            resumption.header
+            if resumption
+            else RunHeader(
+                id=options.run_id or world.new_id(),
+                name=friendly_name(world.stream("names")),
+                flow=flow,
+                started=world.wall(),
+                parent=options.parent,
+                scenario=options.scenario,
+                seed=world.seed,
+                parameters={name: _short(value) for name, value in parameters.items()},
+                variant=options.variant,
+                world=options.world,
+            )
         )
         self.store = store
         self._scheduled = options.scheduled
         self._owned_store = owned_store
-        self._journal = store.journal(self.header)
+        self._journal = resumption.journal if resumption else store.journal(self.header)
         self._listeners = world.listeners
         self._clock = world.monotonic
-        self._began = self._clock()
+        # The offsets of a resumed run go on: by the wall clock, as another process has another monotonic one.
+        passed = max(resumption.past.last, world.wall() - self.header.started) if resumption else 0.0
+        self._began = self._clock() - passed
         self.emit = self._emitter()
 
     def offset(self) -> float:
         """Return the seconds since the run started."""
         return self._clock() - self._began
+
+    @property
+    def owns_store(self) -> bool:
+        """Whether the store was opened for this run alone."""
+        return self._owned_store is not None
 
     @property
     def events(self) -> list[Event]:
@@ -81,10 +99,22 @@ class Record:
             "parent": header.parent,
             "scenario": header.scenario,
             "seed": header.seed,
+            "target": self._target,
             "parameters": dict(header.parameters),
             "scheduled": self._scheduled,
         }
-        self.emit("run_started", 0, 0, detail)
+        self._started = RunStarted(detail, self._arguments)
+        self.emit("run_started", 0, 0, self._started)
+        self._arguments = {}
+
+    def resume(self, tasks: Sequence[str], given: Any) -> None:
+        """Record that the run goes on.
+
+        Args:
+            tasks: the keys of the task runs that were paused and go on.
+            given: their input.
+        """
+        self.emit("run_resumed", 0, 0, {"tasks": list(tasks), "input": _short(given)})
 
     async def end(self, tasks: int, attempts: int) -> None:
         """Record the end and make the record last; a store that fails costs the record, not the run.
@@ -93,8 +123,21 @@ class Record:
             tasks: how many task runs there were.
             attempts: how many attempts they made.
         """
+        self.emit("run_ended", 0, 0, self._counts(tasks, attempts))
+        await self._keep()
+        if self._started is not None:
+            self._started.arguments = {}  # they may be large, and nobody resumes a run that is over
+
+    async def rest(self, tasks: int, attempts: int) -> None:
+        """Record that the run is paused, as `end` records the end."""
+        self.emit("run_paused", 0, 0, self._counts(tasks, attempts))
+        await self._keep()
+
+    def _counts(self, tasks: int, attempts: int) -> dict[str, int]:
         faults = [event[1] for event in self._journal.events].count("fault_injected")
-        self.emit("run_ended", 0, 0, {"tasks": tasks, "attempts": attempts, "faults": faults})
+        return {"tasks": tasks, "attempts": attempts, "faults": faults}
+
+    async def _keep(self) -> None:
         try:
             await self._journal.commit()
         except StoreError as error:
@@ -128,9 +171,9 @@ class Record:
 
 
 def _readable(event: tuple[Any, ...]) -> Event:
-    """Return an event as views get it: a State stays one, a task run becomes what is said of its call."""
+    """Return an event as views get it: a State stays one, other objects become what they say."""
     read = Event._make(event)
-    return read._replace(detail=read.detail.to_json()) if read.kind == "task_called" else read
+    return read._replace(detail=plain_detail(read.detail)) if read.kind in _SAID else read
 
 
 def _short(value: Any, limit: int = 200) -> str:

@@ -28,6 +28,10 @@ class Stated:
         """Whether the run has ended."""
         return self.state.is_final()
 
+    def is_paused(self) -> bool:
+        """Whether the run waits to be resumed."""
+        return self.state.is_paused()
+
     def is_cancelled(self) -> bool:
         """Whether the run was cancelled."""
         return self.state.is_cancelled()

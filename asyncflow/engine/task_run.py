@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from asyncflow.engine.bodies import body_of
 from asyncflow.engine.gates import refused_by
 from asyncflow.engine.handlers import consult
+from asyncflow.engine.passes import Passes, iterated
 from asyncflow.engine.proposals import failed, proposal, succeeded
 from asyncflow.engine.wiring import BEGUN, NO_KWARGS, PENDING, Wired, value_downstream
 from asyncflow.errors import HandlerFailed, full_text_of
@@ -21,10 +22,11 @@ from asyncflow.guard.pipeline import outcome_of
 from asyncflow.handles import scope, substitute
 from asyncflow.outcomes import ENOUGH, Again, Decision, Outcome, Returned, Signalled
 from asyncflow.policy.retry import decide
-from asyncflow.signals import Signal, sole_signal
+from asyncflow.signals import LOOP, Signal, sole_signal
 from asyncflow.states import (
     Cancelled,
     Failed,
+    Paused,
     Retrying,
     Running,
     Skipped,
@@ -33,7 +35,10 @@ from asyncflow.states import (
     TriggerFailed,
     check_move,
 )
-from asyncflow.triggers import all_successful
+from asyncflow.triggers import MANUAL, all_successful, manual_only
+
+if TYPE_CHECKING:
+    from asyncflow.engine.past import PastTask
 
 _RUNNING = Running()
 
@@ -71,7 +76,7 @@ class TaskRun(Wired):
 
     def _left(self, _task: asyncio.Task[None]) -> None:
         """Commit what a cancellation before the asyncio task's first step left open."""
-        if not self.state.final:
+        if self._asyncio is not None and not self.state.final:
             self._commit(Cancelled(self.run.cancel_reason))
 
     def _refused_by_upstream(self) -> State | None:
@@ -113,11 +118,12 @@ class TaskRun(Wired):
         decision = decide(None, Signalled(signal), 0, self.run.chance, self.run.wall())
         return proposal(Signalled(signal), decision, 0, "")
 
-    async def _play(self, instead: State | None = None) -> None:
+    async def _play(self, instead: State | None = None, made: tuple[int, int] = (0, 0)) -> None:
         """Run the attempts; the one asyncio task of this task run does nothing else.
 
         Args:
             instead: the state to go to without any attempt, for the handlers to see first.
+            made: how many attempts there were before a pause, and how many of them no policy counts.
         """
         if instead is None:
             if self.waiting:
@@ -130,15 +136,22 @@ class TaskRun(Wired):
                 instead = self._refused_by_upstream()
             if instead is None or await self._goes_on_after(instead):
                 args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
-                await outcome_of(self.task.policy, body_of(self), args, kwargs, self, self._asyncio)
+                await outcome_of(self.task.policy, body_of(self), args, kwargs, self, self._asyncio, made)
         except BaseException as error:
             if await self._leaves(error):
                 raise
         finally:
             self._asyncio = None
             if not self.state.final:
-                # Cancelled once more while the handlers were being asked: they had their chance.
-                self._commit(Cancelled(self.run.cancel_reason))
+                self._stop_short()
+
+    def _stop_short(self) -> None:
+        """Wait for a resume, or be cancelled."""
+        if type(self.state) is Paused and not self.run.cancel_reason:
+            self.run.paused()
+        else:
+            # Cancelled once more while the handlers were being asked: they had their chance.
+            self._commit(Cancelled(self.run.cancel_reason))
 
     async def _leaves(self, error: BaseException) -> bool:
         """Record what ended the attempts from outside the guard; return whether it travels on."""
@@ -163,7 +176,7 @@ class TaskRun(Wired):
         """
         while proposed is not None:
             await self._consult_and_commit(proposed)
-            if self.state.final:
+            if self.state.final or type(self.state) is Paused:
                 return False
             await asyncio.sleep(self.state.detail.get("delay", 0.0))
             proposed = self._refused_by_upstream()
@@ -182,6 +195,26 @@ class TaskRun(Wired):
             return args, self.kwargs
         return args, {name: substitute(value, value_downstream) for name, value in self.kwargs.items()}
 
+    # ------------------------------------------------------------------ in a run that is resumed
+
+    def hold(self) -> None:
+        """Wait, as for something upstream, until the journal's outcome is delivered or the pause is over."""
+        self.waiting += 1
+
+    def recall(self, past: PastTask) -> None:
+        """Be final as the journal has it: no handler is asked, and nothing is recorded."""
+        self.waiting = BEGUN
+        self.attempt = past.attempt
+        self.state = past.state
+        self._settle()
+
+    def go_on(self, passes: Passes, made: tuple[int, int]) -> None:
+        """Run the body after a pause; whoever resumed it stands in for the trigger."""
+        self._passes = passes
+        self.waiting = 0
+        self._asked = True
+        self._asyncio = self.run.spawn(self._play(None, made), self.task.name, self._context)
+
     # ------------------------------------------------------------------ as the observer of attempts
 
     def attempt_started(self, attempt: int) -> Awaitable[Decision | None] | None:
@@ -195,7 +228,11 @@ class TaskRun(Wired):
         return None
 
     async def _start_attended(self) -> Decision | None:
-        """Start with handlers to ask, or a cache to look into first."""
+        """Start with handlers to ask, a cache to look into first, or somebody to wait for."""
+        if self._waits_for_somebody():
+            self.attempt = 0
+            await self._consult_and_commit(Paused(MANUAL))
+            return self._decision()
         if self.task.cache is not None and not hasattr(self, "_keeping"):
             hit = await self._looked()
             if hit is not None:
@@ -204,6 +241,10 @@ class TaskRun(Wired):
         await self._consult_and_commit(_RUNNING)
         self._started = self.run.record.offset()  # the time that handlers take is not the attempt's
         return None if self.state is _RUNNING else self._decision()
+
+    def _waits_for_somebody(self) -> bool:
+        """Whether nothing upstream was there to ask a trigger that pauses."""
+        return self.task.trigger is manual_only and not self.passes.resumed and not self.upstream
 
     async def _looked(self) -> State | None:
         """Return the state of a cache hit; looking is no attempt."""
@@ -221,13 +262,27 @@ class TaskRun(Wired):
     ) -> Awaitable[Decision] | Decision:
         """Turn what the attempt came to into a state, ask the handlers and commit."""
         if type(outcome) is Returned and decision is ENOUGH:
-            proposed: State = succeeded(outcome.value, attempt)
+            proposed: State = succeeded(outcome.value, attempt if attempt == 1 else self._counted())
         else:
-            proposed = proposal(outcome, decision, attempt, self._where())
+            proposed = self._proposed(outcome, decision)
         if self.task.is_attended:
             return self._end_attended(proposed)
         self._commit(proposed)
         return decision
+
+    def _counted(self) -> int:
+        """Return how many attempts there were, without those that only went on to another pass."""
+        return self.attempt - self.passes.neutral
+
+    def _proposed(self, outcome: Outcome, decision: Decision) -> State:
+        """Return what an attempt's end makes of the task run; a LOOP takes it to the next iteration."""
+        state = proposal(outcome, decision, self.attempt, self._where())
+        if isinstance(state, Retrying) and isinstance(state.result, LOOP):
+            if not hasattr(self, "_passes"):
+                self._passes = Passes()
+            self._passes.iterate(state.result.result)
+            state = iterated(state, self._passes.loop_count)
+        return state
 
     async def _end_attended(self, proposed: State) -> Decision:
         """End an attempt with handlers to ask, or a cache that keeps what they leave."""
@@ -246,7 +301,9 @@ class TaskRun(Wired):
     def _decision(self) -> Decision:
         """Return the committed state as the guard's order to go on or to stop."""
         if isinstance(self.state, Retrying):
-            return Again(float(self.state.detail.get("delay", 0.0)), self.state.message)
+            detail = self.state.detail
+            delay = float(detail.get("delay", 0.0))
+            return Again(delay, self.state.message, afresh="iteration" in detail)
         return ENOUGH
 
     def note(self, kind: str, detail: dict[str, Any]) -> None:
@@ -278,7 +335,7 @@ class TaskRun(Wired):
             outcome = Signalled(signal)
             retry = task.policy.plan.retry if self.attempt else None  # without an attempt none is repeated
             decision = decide(retry, outcome, self.attempt, self.run.chance, self.run.wall())
-            return proposal(outcome, decision, self.attempt, self._where())
+            return self._proposed(outcome, decision)
         except HandlerFailed as error:
             self.note("handler_failed", {"error": str(error)})
             return Failed(str(error), error)
@@ -305,6 +362,26 @@ class TaskRun(Wired):
         """Return the asyncio task that makes the attempts; None before the first step and after the last."""
         return self._asyncio
 
+    def is_in_flight(self) -> bool:
+        """Whether an attempt, a wait or a handler is going on."""
+        return self._asyncio is not None and not self.state.final
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Cancel what is going on, and return it, to be waited for."""
+        if self._asyncio is None or self.state.final:
+            return []
+        self._asyncio.cancel()
+        return [self._asyncio]
+
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for its end."""
+        return any(not future.done() for future in self._waiters or ())
+
+    def let_go(self) -> None:
+        """Cancel what waits for the task run, which does not end in this run of the body."""
+        for future in self._waiters or ():
+            future.cancel()
+
     def cancel(self) -> None:
         """Cancel the task run: at once when it waits, by cancelling its attempt when it runs."""
         if self.state.final:
@@ -314,5 +391,5 @@ class TaskRun(Wired):
             starting.cancel()
             if begun:
                 self.run.unheeded.add(self)
-        if not begun:
+        if not begun or (starting is None and type(self.state) is Paused):
             self._end_unstarted(Cancelled(self.run.cancel_reason))

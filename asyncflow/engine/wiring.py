@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from asyncflow.engine.heartbeats import beat
+from asyncflow.engine.passes import FIRST, Passes
 from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
 from asyncflow.handles import Block, Handle, innermost, scope
@@ -26,6 +27,12 @@ PENDING = Pending()
 NO_KWARGS: dict[str, Any] = {}
 BEGUN = -1
 """What `waiting` says once a task run has taken its first step: no edge can be added any more."""
+
+_ASKED = (
+    *("name", "key", "attempt", "remaining", "idempotency_key", "heartbeat_detail"),
+    *("loop_count", "loop_result", "resumed", "input"),
+)
+"""What the body of a task may ask of its task run."""
 
 
 class Wired(Stated, Handle[Any]):
@@ -51,6 +58,7 @@ class Wired(Stated, Handle[Any]):
         "_asyncio",
         "_context",
         "_keeping",
+        "_passes",
         "_started",
         "_traceback",
         "_waiters",
@@ -100,6 +108,7 @@ class Wired(Stated, Handle[Any]):
         self.waiting = 0
         self._keeping: Keeping  # set when a task with a cache has looked into it
         self._started: float  # set when an attempt begins, if anybody may ask
+        self._passes: Passes  # set by a LOOP or a resume
         self._traceback: TracebackType | None  # set when the failure is raised for the first time
         self._asyncio: asyncio.Task[None] | None = None
         self._context: contextvars.Context | None = contextvars.copy_context()
@@ -305,14 +314,38 @@ class Wired(Stated, Handle[Any]):
         return self.run.beats.get(self.number)
 
     @property
+    def passes(self) -> Passes:
+        """What earlier passes of the body left: iterations of a loop, a pause."""
+        return self._passes if hasattr(self, "_passes") else FIRST
+
+    @property
+    def loop_count(self) -> int:
+        """Which iteration of a loop the body is in, from 1; LOOP begins the next one."""
+        return self.passes.loop_count
+
+    @property
+    def loop_result(self) -> Any:
+        """The `result` of the LOOP that began this iteration; None in the first."""
+        return self.passes.loop_result
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the task run was paused, and somebody resumed it."""
+        return self.passes.resumed
+
+    @property
+    def input(self) -> Any:
+        """What was given when the task run was resumed; None before."""
+        return self.passes.input
+
+    @property
     def idempotency_key(self) -> str:
         """Names this task run for other systems: the same over all its attempts."""
         return f"{self.run.id}/{self.key}"
 
     def about(self) -> dict[str, Any]:
         """Return what the body may ask of `current()`, for one that is called in another process."""
-        asked = ("name", "key", "attempt", "remaining", "idempotency_key", "heartbeat_detail")
-        return {**{name: getattr(self, name) for name in asked}, "log": self.log_context()}
+        return {**{name: getattr(self, name) for name in _ASKED}, "log": self.log_context()}
 
     def log_context(self) -> dict[str, Any]:
         """Return where a log line of the body belongs."""

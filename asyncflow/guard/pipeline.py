@@ -20,7 +20,7 @@ class Planned(Protocol):
         """The policies, ready to run."""
 
 
-_NOT_RUN = Returned(None)
+_NOT_RUN: Outcome = Returned(None)
 
 
 async def outcome_of(
@@ -30,27 +30,27 @@ async def outcome_of(
     kwargs: Mapping[str, Any],
     observer: AttemptObserver | None = None,
     task: AsyncioTask | None = None,
+    made: tuple[int, int] = (0, 0),
 ) -> Outcome:
     """Run a coroutine function under a policy and return what it came to.
 
     Args:
         policy: a `Policy`.
         fn: the body, called once per attempt unless a policy or the observer stands in for it.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
+        args: its arguments by position.
+        kwargs: its arguments by name.
         observer: who follows the attempts and has the last word about each. Where it ends an attempt before
             the body ran, the outcome is that of the attempt before, or `Returned(None)`.
-        task: the asyncio task that awaits this, if the caller has it at hand: looking it up takes time.
+        task: the asyncio task that awaits this; it is looked up, which takes time, when not given.
+        made: how many attempts there were before a pause, and how many of them no policy counts.
 
     Raises:
         CancelledError, KeyboardInterrupt, SystemExit: permits are given back and nothing is tried again.
     """
     plan = policy.plan
-    if task is None and plan.watches:
-        task = asyncio.current_task()
+    task = asyncio.current_task() if task is None and plan.watches else task
     requests = 0 if task is None else task.cancelling()
-    outcome: Outcome = _NOT_RUN
-    attempt = 0
+    outcome, (attempt, free) = _NOT_RUN, made
     while True:
         attempt += 1
         early = None if observer is None else observer.attempt_started(attempt)
@@ -66,14 +66,13 @@ async def outcome_of(
                 else:
                     outcome = Returned(await fn(*args, **kwargs))
             except BaseException as error:
-                settled = plan.outcome(error, flight, attempt, outcome)
-                if settled is None:
+                if (settled := plan.outcome(error, flight, attempt, outcome)) is None:
                     raise
                 outcome = settled
                 del settled
             circuit = None if flight is None else flight.circuit
             if type(outcome) is not Returned or plan.picky or (circuit is not None and not circuit.quiet):
-                outcome, decision = plan.judge(flight, requests, outcome, attempt, observer)
+                outcome, decision = plan.judge(flight, requests, outcome, attempt - free, observer)
             if observer is not None:
                 ended = observer.attempt_ended(attempt, outcome, decision)
                 decision = ended if ended is decision or isinstance(ended, (Enough, Again)) else await ended
@@ -82,4 +81,5 @@ async def outcome_of(
                 return outcome
             finally:
                 del outcome  # its error's traceback may hold this frame: no cycle
+        free = attempt if decision.afresh else free
         await asyncio.sleep(decision.delay)

@@ -250,6 +250,11 @@ class RunHistory:
         return sorted(mine, key=lambda one: one.index or 0)
 
     @property
+    def has_stopped(self) -> bool:
+        """Whether nothing more happens in it by itself: it has ended, or is paused."""
+        return self.is_over or self.state.name == "Paused"
+
+    @property
     def attempts(self) -> int:
         """All tries of all tasks."""
         return sum(task.attempt_count for task in self.tasks)
@@ -312,7 +317,7 @@ def outcome_of(state: Standing) -> Outcome:
     error = state.error.type if state.error else ""
     if error in ("AttemptTimedOut", "HeartbeatMissed"):
         return "timed out"
-    if error == "RETRY":
+    if error in ("RETRY", "LOOP"):
         return "signalled"
     return _ROADS.get(state.how) or _OUTCOMES.get(state.name, "failed")
 

@@ -13,7 +13,7 @@ from asyncflow.policy.backoff import LONGEST, Backoff, Jitter, checked_jitter, d
 from asyncflow.policy.matching import Errors, checked, counts, excluded, failure_of, is_failure
 from asyncflow.policy.retry_after import wish_of
 from asyncflow.policy.seconds import Seconds, spoken
-from asyncflow.signals import RETRY, Signal
+from asyncflow.signals import LOOP, RETRY, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def decide(retry: Retry | None, outcome: Outcome, attempt: int, random: Random, 
     """Return whether the attempt is followed by another one.
 
     Args:
-        retry: the policy; None allows no attempt but those that a RETRY signal asks for.
+        retry: the policy; None allows no attempt but those that a RETRY or LOOP signal asks for.
         outcome: what the attempt came to.
         attempt: its number, from 1.
         random: where the jitter is drawn.
@@ -104,7 +104,10 @@ def wait_for_admission(refused: Refused, attempt: int) -> Decision:
 
 
 def _obeyed(signal: Signal, attempt: int, wall: float) -> Decision:
-    """Return what a signal that is no failure asks for: RETRY another attempt, all others the end."""
+    """Return what a signal that is no failure asks for: RETRY and LOOP another attempt, others the end."""
+    if isinstance(signal, LOOP):
+        said = f": {signal.message}" if signal.message else ""
+        return Again(0.0, f"LOOP was raised{said}; the next iteration follows at once", None, afresh=True)
     if not isinstance(signal, RETRY):
         return Enough(f"{type(signal).__name__} was raised")
     delay = min(LONGEST, signal.wait(wall))

@@ -49,7 +49,7 @@ class _Watched:
     def add(self, event: Any) -> None:
         """Take the run's next event."""
         self._last = event[0]
-        self.is_over = event[1] == "run_ended"
+        self.is_over = event[1] in ("run_ended", "run_paused")
         self.tally.add(event)
         if self.history is not None:
             self.history.add(event)

@@ -163,7 +163,7 @@ def _checks(expect: Expect, calm: Facts | None, facts: Facts) -> Iterator[Check]
         for check in check_all(expect.before, calm):
             yield Check(f"before any fault, {check.what}", check.held, check.detail)
     yield from check_always(expect.always, facts.history.header, facts.events)
-    if facts.history.is_over:
+    if facts.history.has_stopped:
         yield from check_all(expect, facts)
 
 

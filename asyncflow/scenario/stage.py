@@ -83,7 +83,7 @@ class Stage:
         (flow_run,) = self._begun
         events = flow_run.events[: self._events]
         history = fold(flow_run.header, events)
-        if self.trouble is not None and not history.is_over:
+        if self.trouble is not None and not history.has_stopped:
             asyncio.run(_write_down(history.header, events, self._home / STORE))
         return Facts(
             history=history,

@@ -64,7 +64,6 @@ LATER_ON_THE_WIRE: Mapping[type, tuple[str, ...]] = {
 
 LATER_WORDS: Mapping[tuple[type, str], tuple[str, ...]] = {
     (tables.TaskAt, "when"): ("inside", "commit", "timeout"),
-    (tables.Fault, "signal"): ("PAUSE", "LOOP"),
     (tables.RetryOptions, "jitter"): ("decorrelated",),
 }
 """Words that are not built, by the table and the key that they stand at."""

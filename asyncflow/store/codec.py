@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
-from asyncflow.events import Event, plain_detail
+from asyncflow.events import Event, RunStarted, plain_detail
 from asyncflow.states import State
+from asyncflow.store.keeping import revived, with_arguments, with_state, without
 
 _DEEPEST = 40
 
@@ -31,7 +32,15 @@ def encode_events(events: Sequence[Any]) -> str:
 
 def decode_events(texts: Iterable[str]) -> list[Event]:
     """Return the events of several such texts, in order; states stay in their JSON form."""
-    return [Event(*fields) for text in texts for fields in json.loads(text)]
+    events = [Event(*fields) for text in texts for fields in json.loads(text)]
+    for event in events:
+        without(event.detail)
+    return events
+
+
+def revive_events(texts: Iterable[str]) -> list[Event]:
+    """Return the events of several such texts, in order, with states that carry their results."""
+    return revived(Event(*fields) for text in texts for fields in json.loads(text))
 
 
 def to_text(value: Any) -> str:
@@ -49,6 +58,10 @@ def readable(text: str) -> str:
 
 def _plain(value: Any) -> Any:
     """Return what the engine's own objects say of themselves, and any other object as text."""
+    if isinstance(value, State):
+        return with_state(value)
+    if isinstance(value, RunStarted):
+        return with_arguments(value)
     plain = plain_detail(value)
     return str(value) if plain is value else plain
 
@@ -58,8 +71,8 @@ _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 def _tame(value: Any, depth: int) -> Any:
     """Return a copy that `json` can write: the slow way, for what the fast one refused."""
-    if value is None or isinstance(value, bool | int):
-        return value
+    if value is None or isinstance(value, bool | int | msgspec.Raw):
+        return json.loads(bytes(value)) if isinstance(value, msgspec.Raw) else value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):
@@ -71,10 +84,14 @@ def _tame(value: Any, depth: int) -> Any:
     if isinstance(value, list | tuple):
         return [_tame(item, depth + 1) for item in value]
     try:
-        plain = plain_detail(value)
+        plain = _plain_or_same(value)
     except Exception:  # noqa: BLE001 - an exception's own __str__ may raise; a state's name must survive it
         return {"state": value.name, "message": value.message} if isinstance(value, State) else _shown(value)
     return _shown(value) if plain is value else _tame(plain, depth + 1)
+
+
+def _plain_or_same(value: Any) -> Any:
+    return _plain(value) if isinstance(value, State | RunStarted) else plain_detail(value)
 
 
 def _shown(value: Any) -> str:

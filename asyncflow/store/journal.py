@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from asyncflow.events import RunHeader
@@ -17,6 +17,7 @@ class SQLiteJournal:
         header: what is known of the run at its start.
         wake: tells the writer that there is something to write.
         reach: has the writer bring the file up to a number of events.
+        before: the events that the file has already, when the run is resumed.
 
     Attributes:
         events: the events so far.
@@ -31,14 +32,16 @@ class SQLiteJournal:
         header: RunHeader,
         wake: Callable[[SQLiteJournal], None],
         reach: Callable[[list[tuple[SQLiteJournal, int]]], Awaitable[None]],
+        before: Sequence[Any] = (),
     ) -> None:
         self._header = header
         self._fields = header_fields(header)
         self._standing = Standing()
         self._wake = wake
         self._reach = reach
-        self.events: list[Any] = []
-        self.kept = -1
+        self.events: list[Any] = list(before)
+        self._standing.read(self.events, header.started)
+        self.kept = len(self.events) if before else -1
         self.waiting = False
 
     def append(self, event: tuple[Any, ...]) -> None:

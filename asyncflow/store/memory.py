@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asyncflow.events import Event, RunHeader, RunSummary
+from asyncflow.states import Paused, Running
 from asyncflow.store.codec import decode_events, encode_events
 from asyncflow.store.memory_cache import MemoryCache, cache_in_memory
 from asyncflow.store.summary import Standing
+from asyncflow.store.trouble import not_paused
 
 
 class MemoryJournal:
@@ -39,6 +41,13 @@ class MemoryJournal:
         self._standing.read(self.events[self._read :], self.header.started)
         self._read = len(self.events)
         return self._standing.summary(self.header)
+
+    def resume(self) -> bool:
+        """Take the run as running again; return whether it was paused."""
+        was_paused = self.summary().state == Paused.__name__
+        if was_paused:
+            self._standing.state = Running.__name__
+        return was_paused
 
     def is_over(self) -> bool:
         """Whether the run has ended."""
@@ -111,6 +120,22 @@ class MemoryStore:
         """Return a run's events in order, in their JSON form; none for a run whose events lie elsewhere."""
         journal = self._journals.get(run_id)
         return decode_events([encode_events(journal.events)]) if journal else []
+
+    async def revive(self, run_id: str) -> list[Event]:
+        """Return a run's events in order, with states that carry their results."""
+        journal = self._journals.get(run_id)
+        return [Event._make(event) for event in journal.events] if journal else []
+
+    async def reopen(self, header: RunHeader, events: Sequence[Event]) -> MemoryJournal:
+        """Return the journal of a paused run, which goes on; nobody else may resume it from now on.
+
+        Raises:
+            StoreError: when it is not paused.
+        """
+        journal = self._journals.get(header.id)
+        if journal is None or len(journal.events) != len(events) or not journal.resume():
+            raise not_paused(header)
+        return journal
 
     async def keep(self, summary: RunSummary) -> None:
         """Keep the summary of a run whose events lie elsewhere, in `summary.home`."""

@@ -117,6 +117,10 @@ ORDER BY fit DESC, started DESC, id DESC LIMIT 2
 EVENTS = "SELECT events FROM chunk WHERE run = (SELECT number FROM run WHERE id = ?) ORDER BY first"
 
 
+RESUME = "UPDATE run SET state = 'Running' WHERE id = ? AND state = 'Paused' RETURNING number"
+"""Takes a paused run for whoever resumes it: of several at a time one gets a row."""
+
+
 def find_fields(reference: str) -> dict[str, str]:
     """Return the parameters of `FIND`."""
     return {"id": readable(reference), "end": readable(reference) + "\U0010ffff"}

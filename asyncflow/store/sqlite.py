@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from asyncflow.errors import StoreError, UsageError
 from asyncflow.events import Event, RunHeader, RunSummary
 from asyncflow.store import rows
 from asyncflow.store.cache_rows import SQLiteCache
-from asyncflow.store.codec import decode_events, readable
+from asyncflow.store.codec import decode_events, readable, revive_events
 from asyncflow.store.database import Database
 from asyncflow.store.journal import SQLiteJournal
-from asyncflow.store.trouble import explain, not_open
+from asyncflow.store.trouble import explain, not_open, not_paused
 from asyncflow.store.writer import Writer
 
 PROJECT_FOLDER = ".asyncflow"
@@ -137,6 +137,24 @@ class SQLiteStore:
             StoreError: when the file can't be read.
         """
         return decode_events(text for (text,) in await self._read(rows.EVENTS, (readable(run_id),)))
+
+    async def revive(self, run_id: str) -> list[Event]:
+        """Return a run's events in order, with states that carry their results.
+
+        Raises:
+            StoreError: when the file can't be read.
+        """
+        return revive_events(text for (text,) in await self._read(rows.EVENTS, (readable(run_id),)))
+
+    async def reopen(self, header: RunHeader, events: Sequence[Event]) -> SQLiteJournal:
+        """Return the journal of a paused run, which goes on; nobody else may resume it from now on.
+
+        Raises:
+            StoreError: when it is not paused, or the file can't be written.
+        """
+        if not await self._ask("written", rows.RESUME, (readable(header.id),)):
+            raise not_paused(header)
+        return SQLiteJournal(header, self._writer.wake, self._writer.reach, events)
 
     async def keep(self, summary: RunSummary) -> None:
         """Keep the summary of a run whose events lie elsewhere, in `summary.home`, in place of an older one.

@@ -36,10 +36,12 @@ class Standing:
             if event[1] == "state_changed":
                 self.state = _name(event[4])
             elif event[1] == "run_ended":
-                self._end(started + event[0], event[4])
+                self.ended = started + event[0]
+                self._count(event[4])
+            elif event[1] == "run_paused":
+                self._count(event[4])
 
-    def _end(self, at: float, detail: Any) -> None:
-        self.ended = at
+    def _count(self, detail: Any) -> None:
         self.tasks = detail.get("tasks", 0)
         self.attempts = detail.get("attempts", 0)
         self.faults = detail.get("faults", 0)

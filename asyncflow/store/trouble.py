@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asyncflow.errors import StoreError
+from asyncflow.events import RunHeader
 
 ELSEWHERE = "name another store with store= or ASYNCFLOW_STORE"
 
@@ -49,3 +50,11 @@ def is_busy(error: BaseException) -> bool:
 def not_open(path: Path) -> StoreError:
     """Return the error for a store that is used while it is not open."""
     return StoreError(f"the store {path} is not open; `await store.open()` comes first")
+
+
+def not_paused(header: RunHeader) -> StoreError:
+    """Return the error for a run that can't be resumed, since it is not paused or no longer is."""
+    return StoreError(
+        f"flow run {header.name!r} ({header.id}) is not paused: it ended, goes on, or somebody else has just "
+        "resumed it. Only a paused run can be resumed"
+    )

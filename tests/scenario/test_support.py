@@ -50,10 +50,6 @@ def test_what_is_built_is_not_complained_of(text: str) -> None:
             "x.toml:6: fault[1].at.when: when = 'commit' is not in this version",
         ),
         (
-            "[[fault]]\nat = {task='t'}\ndo = 'signal'\nsignal = 'PAUSE'",
-            "x.toml:8: fault[1].signal: signal = 'PAUSE' is not in this version",
-        ),
-        (
             "[[fault]]\nat = {task='t'}\ndo = 'wrong-result'\nkeep = 3",
             "x.toml:8: fault[1].keep: keep of a wrong result is not in this version",
         ),

@@ -29,7 +29,7 @@ def events_of_a_run(tasks: int = 2, *, flow_state: State | None = None) -> list[
         happened += [
             (0.125 * number, "task_called", number, 0, called),
             (0.125 * number + 0.01, "state_changed", number, 1, Running()),
-            (0.125 * number + 0.02, "state_changed", number, 1, Success(result=object())),
+            (0.125 * number + 0.02, "state_changed", number, 1, Success()),
         ]
     happened += [
         (9.5, "state_changed", 0, 0, flow_state or Failed(result=ValueError("unexpected null"))),

@@ -7,7 +7,7 @@ import click
 from asyncflow.cli.command import declare
 from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
-from asyncflow.cli.stores import read, store_option
+from asyncflow.cli.stores import read, resume_command, store_option
 from asyncflow.errors import NotFound, did_you_mean
 
 _MANY = 1000
@@ -45,3 +45,8 @@ def command(settings: Settings, *, flow: str | None, limit: int, store: str | No
     from asyncflow.report.runs import runs_table
 
     out.lines(runs_table(found, ambient.world().wall(), out.look))
+    paused = [run.header.name for run in found if run.state == "Paused" and run.header.scenario is None]
+    if paused:
+        from asyncflow.store import choose
+
+        out.command("Go on", resume_command(settings.program, paused[0], choose(store).label))

@@ -11,7 +11,7 @@ from asyncflow.cli.command import declare
 from asyncflow.cli.completion import run_names
 from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
-from asyncflow.cli.stores import Found, find_run, read, store_option
+from asyncflow.cli.stores import Found, find_run, read, resume_command, store_option
 
 if TYPE_CHECKING:
     from asyncflow.report.canvas import Piece
@@ -49,7 +49,15 @@ def command(
     from asyncflow.report.show import next_command, show
 
     out.lines([*show(history, out.look, ambient.world().wall(), elements=with_elements), []])
+    if history.state.name == "Paused" and history.header.scenario is None:
+        out.command("Go on", _resume(settings, history.header.name, store))
     out.command(*next_command(history.header))
+
+
+def _resume(settings: Settings, name: str, store: str | None) -> str:
+    from asyncflow.store import choose
+
+    return resume_command(settings.program, name, choose(store).label)
 
 
 def _show_events(found: Found, out: Output, settings: Settings) -> None:
