@@ -56,12 +56,13 @@ def until(happened: Callable[[], object], what: str, seconds: float = 30.0) -> N
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a test that has waited for real and does not say why."""
-    with _counted() as waits:
-        result = yield
     mark = item.get_closest_marker("real_time")
     if mark is not None:
         assert mark.args, 'real_time needs a reason: @pytest.mark.real_time("why")'
-    elif sum(waits.values()) > TOLERATED:
+        return (yield)
+    with _counted() as waits:
+        result = yield
+    if sum(waits.values()) > TOLERATED:
         said = ", ".join(f"{seconds:.3f} s in {where}" for where, seconds in waits.most_common(5))
         pytest.fail(
             f"this test waited for real ({said}); play it in virtual time (tests/clock.py), "

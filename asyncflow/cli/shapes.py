@@ -232,6 +232,7 @@ class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     error: ErrorShape | msgspec.UnsetType = msgspec.UNSET
     attempts: int
     calls: int
+    cache: str
     called_s: float
     changed_s: float
     rolled_back: bool

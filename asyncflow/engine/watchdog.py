@@ -95,7 +95,9 @@ class Watchdog:
                 watched = self._watched[loop] = _Watched(loop, after, told, self._noticed)
             watched.runs += 1
             if after and self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="asyncflow-watchdog", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._work, name="asyncflow-blocked-loops", daemon=True
+                )
                 self._thread.start()
             elif self._is_asleep:
                 self._changed.notify()

@@ -10,7 +10,7 @@ from itertools import count
 _FULLY_EVERY = 10
 """Every so many collections look at old objects too."""
 
-_WORLDS_BETWEEN = 50
+_WORLDS_BETWEEN = 250
 """So many worlds may leave behind what was still held when they ended: some hundred objects each."""
 
 _worlds = count(1)

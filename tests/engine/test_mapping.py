@@ -872,7 +872,7 @@ def test_a_map_is_kept_in_a_file_as_in_memory(tmp_path):
         finally:
             await store.close()
 
-    run, history, summary = asyncio.run(in_file())
+    run, history, summary = run_virtual(in_file())
     assert history.tasks == fold(run.header, run.events).tasks
     assert dict(history.tasks[1].elements.states) == {"Success": 1, "TriggerFailed": 1, "Skipped": 1}
     assert (summary.tasks, summary.attempts) == (8, 4)

@@ -190,6 +190,7 @@ def test_what_a_body_prints_goes_where_it_would_go_otherwise(capfd):
     assert ("to stdout" in said.out, "to stderr" in said.err) == (True, True)
 
 
+@pytest.mark.real_time("it waits for other processes, which nothing but a look can tell")
 @process
 @posix
 @pytest.mark.parametrize("stubborn", [False, True], ids=["gives in", "ignores SIGTERM"])
@@ -338,6 +339,7 @@ def test_a_program_that_runs_its_flow_on_import_is_told_what_to_write(tmp_path):
     assert 'that run flows below `if __name__ == "__main__":`' in done.stdout, done.stderr
 
 
+@pytest.mark.real_time("it waits for other processes, which nothing but a look can tell")
 @process
 @posix
 @pytest.mark.parametrize("end", ["kill", "terminate"])

@@ -408,7 +408,7 @@ def test_one_pool_serves_one_loop_after_another(pool):
 
 
 def test_a_thread_that_comes_back_while_the_run_goes_on_is_reported(pool, gate):
-    @task(timeout=0.1)
+    @task(timeout=0.02)
     def hang():
         gate.wait(5)
 
@@ -427,7 +427,7 @@ def test_a_thread_that_comes_back_while_the_run_goes_on_is_reported(pool, gate):
 
 
 def test_a_run_that_ends_before_its_threads_says_so(pool, gate, caplog):
-    @task(timeout=0.1)
+    @task(timeout=0.02)
     def hang():
         gate.wait(5)
 
