@@ -43,6 +43,10 @@ class InvalidPolicy(UsageError, ValueError):
     """A policy's setting is out of range or contradicts another one."""
 
 
+class InvalidSchedule(UsageError, ValueError):
+    """A schedule can't be read, contradicts itself, or never comes to a time that its filters let through."""
+
+
 class ParameterError(UsageError, ValueError):
     """A flow's parameters are missing, unexpected or of the wrong type; one message names them all."""
 
@@ -130,8 +134,8 @@ class Stuck(AsyncflowError):
 
     Attributes:
         kind: `deadlock`, `livelock` or `overtime`.
-        tasks: the unfinished tasks in the order in which they were made, each with its name and where it waits;
-            in a livelock those that ran last, the latest first.
+        tasks: the unfinished tasks in the order in which they were made, each with its name and where it
+            waits; in a livelock those that ran last, the latest first.
     """
 
     def __init__(self, message: str, kind: str = "deadlock", tasks: Sequence[tuple[str, str]] = ()) -> None:

@@ -28,7 +28,8 @@ Kind = Literal[
 ]
 """What can happen.
 
-run_started       detail: flow, name, parent, scenario, seed, target (where the flow is), parameters (as text)
+run_started       detail: flow, name, parent, scenario, seed, target (where it is), parameters (as text),
+                  scheduled (UTC epoch seconds of the fire that it was made for, None when no schedule did)
 task_called       detail: name, key, upstream (numbers of task runs)
 edge_added        detail: upstream (the number of a task run), for an edge set after the call
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself

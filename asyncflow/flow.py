@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Token
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from asyncflow import ports
 from asyncflow.binding import compile_check
@@ -20,10 +20,13 @@ from asyncflow.parameters import Spec, check, nameless_parameter, specs_of
 from asyncflow.recording import Recording, sketch
 from asyncflow.task import FailureHandler, StateHandler, checked_handlers
 
+if TYPE_CHECKING:
+    from asyncflow.schedules import Schedule
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS = ("name", "state_handlers", "on_failure", "fail_fast", "store")
+_OPTIONS = ("name", "schedule", "state_handlers", "on_failure", "fail_fast", "store")
 
 
 class Flow(Generic[P, R]):
@@ -31,6 +34,7 @@ class Flow(Generic[P, R]):
 
     Args:
         name: shown to people; must not be empty.
+        schedule: when `run` and `asyncflow serve` run it; one of `asyncflow.schedules`.
         state_handlers: functions `(flow_run, old, new)` called when the flow run's state changes.
         on_failure: a function `(flow_run, state)` called when the flow run fails.
         fail_fast: whether the first failed task cancels all others.
@@ -40,6 +44,7 @@ class Flow(Generic[P, R]):
     def __init__(
         self: Flow[..., None],
         name: str,
+        schedule: Schedule | None = None,
         *,
         state_handlers: Sequence[StateHandler] | None = None,
         on_failure: FailureHandler | None = None,
@@ -47,6 +52,7 @@ class Flow(Generic[P, R]):
         store: Any = None,
     ) -> None:
         self.name = _checked_name(name)
+        self.schedule = _checked_schedule(schedule)
         self.state_handlers = checked_handlers(state_handlers, InvalidFlow)
         self.on_failure = _checked_on_failure(on_failure)
         self.fail_fast = fail_fast
@@ -147,6 +153,7 @@ class Flow(Generic[P, R]):
         changed = copy.copy(self)
         changed.__dict__.update(options)
         changed.name = _checked_name(changed.name)
+        changed.schedule = _checked_schedule(changed.schedule)
         changed.state_handlers = checked_handlers(changed.state_handlers, InvalidFlow)
         changed.on_failure = _checked_on_failure(changed.on_failure)
         return changed
@@ -168,17 +175,26 @@ class Flow(Generic[P, R]):
         check(self.name, self.parameters, given)
         return given
 
-    def run(self, **parameters: Any) -> ports.Run[R]:
+    def run(self, *, run_on_schedule: bool = True, **parameters: Any) -> ports.Run[R]:
         """Run the flow to its end and return the run; a failed flow raises nothing.
 
+        A flow with a schedule is run at each of its fires, until it has no more; the last run is returned.
+
         Args:
-            **parameters: the flow's parameters; the record keeps each as a short text, so give no secrets.
+            run_on_schedule: whether to follow the flow's schedule, if it has one, rather than to run it once
+                and now.
+            **parameters: the flow's parameters; those given here win over those of the schedule's clocks. The
+                record keeps each as a short text, so give no secrets.
 
         Raises:
             ParameterError: when parameters are missing or unexpected.
+            InvalidSchedule: when the schedule has no fire any more.
             UsageError: on a running event loop, where `await flow.start(...)` belongs.
         """
         self._refuse_running_loop()
+        if self.schedule is not None and run_on_schedule:
+            last: ports.Run[R] = ports.serving().run(self, parameters)
+            return last
         run: ports.Run[R] = ports.engine().run(self, self.arguments(parameters))
         return run
 
@@ -189,8 +205,23 @@ class Flow(Generic[P, R]):
                 "use `run = await flow.start(...)` and `await run.wait()`"
             )
 
+    async def follow(self, **parameters: Any) -> ports.Run[R]:
+        """Run the flow at each fire of its schedule, on the running event loop, and return the last run.
+
+        Cancelling the caller cancels the runs that are going on.
+
+        Args:
+            **parameters: the flow's parameters; those given here win over those of the schedule's clocks.
+
+        Raises:
+            ParameterError: when parameters are missing or unexpected.
+            InvalidSchedule: when the flow has no schedule, or one that has no fire any more.
+        """
+        last: ports.Run[R] = await ports.serving().follow(self, parameters)
+        return last
+
     async def start(self, **parameters: Any) -> ports.Run[R]:
-        """Start the flow on the running event loop and return the run.
+        """Start the flow once and now, schedule or not, on the running event loop and return the run.
 
         Args:
             **parameters: the flow's parameters; the record keeps each as a short text, so give no secrets.
@@ -293,6 +324,16 @@ def _checked_name(name: Any) -> str:
     return name
 
 
+def _checked_schedule(schedule: Schedule | None) -> Schedule | None:
+    # By what it can do: the module of schedules is not imported for flows that have none.
+    if schedule is not None and not callable(getattr(schedule, "next_fires", None)):
+        raise InvalidFlow(
+            f"schedule={schedule!r} is not a schedule; use IntervalSchedule(timedelta(minutes=1)) or another "
+            "one of asyncflow.schedules"
+        )
+    return schedule
+
+
 def _checked_on_failure(handler: FailureHandler | None) -> FailureHandler | None:
     if handler is not None and not callable(handler):
         raise InvalidFlow(f"on_failure={handler!r} is not callable; pass the function itself")
@@ -331,6 +372,7 @@ def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
 def flow(
     *,
     name: str = "",
+    schedule: Schedule | None = None,
     state_handlers: Sequence[StateHandler] | None = None,
     on_failure: FailureHandler | None = None,
     fail_fast: bool = False,

@@ -1,8 +1,8 @@
 """What one floor asks of another that it may not import.
 
-`Flow.run` needs an engine, the engine a store unless it is given one, and `visualize` a drawer. None may be
-imported from where it is needed: each has one slot here, filled on first use. Everything else is a protocol
-that assembly code passes in.
+`Flow.run` needs an engine, or what follows its schedule, the engine a store unless it is given one, and
+`visualize` a drawer. None may be imported from where it is needed: each has one slot here, filled on first
+use. Everything else is a protocol that assembly code passes in.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Slot:
 engine = Slot("asyncflow.engine")
 stores = Slot("asyncflow.store")
 drawer = Slot("asyncflow.draw")
+serving = Slot("asyncflow.serving")
 
 
 class Run(Protocol[T_co]):

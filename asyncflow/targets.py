@@ -36,7 +36,7 @@ def load_flow(reference: str) -> Flow[..., Any]:
         UsageError: when the module can't be imported, with the line that failed, or the name is no flow's.
         NotFound: when there is no such module, file or flow; the text offers the nearest.
     """
-    source, name = _split(reference)
+    source, name = split(reference)
     module = load_module(source)
     flows = flows_in(module)
     if not name:
@@ -84,8 +84,8 @@ def load_module(source: str) -> ModuleType:
         raise _broken(source, error) from error
 
 
-def _split(reference: str) -> tuple[str, str]:
-    """Return module and name of a reference; the name is empty when it has none.
+def split(reference: str) -> tuple[str, str]:
+    """Return the module or file and the name of a reference; the name is empty when it has none.
 
     Raises:
         UsageError: when one of them can't be what it stands for.

@@ -7,14 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from benchmarks import durable, engine, memory, policies, retries, scaling, sim, start
+from benchmarks import durable, engine, memory, policies, retries, scaling, schedules, sim, start
 from benchmarks.measure import FULL, QUICK, Effort
 from benchmarks.rows import Note, Row
 from benchmarks.table import machine, render
 
 CASES: dict[str, tuple[str, Callable[[Effort], Iterable[Row | Note]]]] = {
     case.NAME: (case.QUESTION, case.rows)
-    for case in (engine, durable, retries, memory, scaling, start, policies, sim)
+    for case in (engine, durable, retries, memory, scaling, start, policies, sim, schedules)
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.measure import Cost
 
-_DIGITS = {"x": 2, "kB": 2, "MB": 1, "us": 1, "ms": 0, "ns": 0}
+_DIGITS = {"": 0, "x": 2, "kB": 2, "MB": 1, "us": 1, "ms": 0, "ns": 0}
 
 
 class Quantity(NamedTuple):
@@ -19,7 +19,7 @@ class Quantity(NamedTuple):
     unit: str
 
     def __str__(self) -> str:
-        blank = "" if self.unit == "x" else " "
+        blank = " " if self.unit not in ("", "x") else ""
         return f"{self.value:,.{_DIGITS[self.unit]}f}{blank}{self.unit}"
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 import tracemalloc
 from collections.abc import Callable, Coroutine, Iterator
 from statistics import median
 from typing import Any
 
 from asyncflow import sim
+from benchmarks import sim_etl
 from benchmarks.measure import Cost, Effort
-from benchmarks.rows import Quantity, Row, ratios, row
+from benchmarks.rows import Note, Quantity, Row, ratios, row
+from benchmarks.sim_cost import cost_of
 
 NAME = "sim"
 QUESTION = "CPU time of a program in the simulated world over the stock event loop"
@@ -80,7 +81,7 @@ PROGRAMS: tuple[tuple[str, Program, float | None], ...] = (
 )
 
 
-def rows(effort: Effort) -> Iterator[Row]:
+def rows(effort: Effort) -> Iterator[Row | Note]:
     """Measure each program on both loops, what a world costs, and what is left of many."""
     count, repetitions = effort.tasks(20_000), effort.repetitions(15)
     for name, program, target in PROGRAMS:
@@ -93,6 +94,7 @@ def rows(effort: Effort) -> Iterator[Row]:
     worlds = effort.tasks(2_000)
     kept = _kept(worlds, effort.repetitions(5))
     yield row(NAME, f"kept per world, {worlds:,} at a time", kept, "kB", target=KEPT_TARGET)
+    yield from sim_etl.rows(effort)
 
 
 def _in_turns(program: Program, size: int, repetitions: int) -> tuple[list[Cost], list[Cost]]:
@@ -102,17 +104,10 @@ def _in_turns(program: Program, size: int, repetitions: int) -> tuple[list[Cost]
     for repetition in range(repetitions + 1):
         both = [(asyncio.run, stock), (sim.run, simulated)]
         for run, found in both if repetition % 2 else reversed(both):
-            cost = _cost_of(lambda run=run: run(program(size)))  # type: ignore[misc]
+            cost = cost_of(lambda run=run: run(program(size)))  # type: ignore[misc]
             if repetition:
                 found.append(cost)
     return stock, simulated
-
-
-def _cost_of(go: Callable[[], object]) -> Cost:
-    gc.collect()
-    cpu, loop_thread = time.process_time(), time.thread_time()
-    go()
-    return Cost(time.process_time() - cpu, time.thread_time() - loop_thread)
 
 
 def _each(costs: list[Cost], count: int) -> Quantity:

@@ -1,83 +1,74 @@
-"""Virtual time for tests: a loop whose clock jumps to the next timer whenever it has nothing else to do.
+"""Virtual time for tests: stories, and whole tests, are played in the simulated world.
 
-`run_virtual(story())` runs a coroutine in a fresh world that lives by that clock: an hour of waiting costs
-nothing, and `world().monotonic()`, `world().wall()` and `loop.time()` agree. Real sockets and threads are not
-waited for while a timer is pending; without one the loop gives them a moment, and then says that it is stuck.
+A `def` test calls `run_virtual(story())`. An `async def` test that asks for the fixture `virtual_clock` is
+the story itself. Either way an hour of waiting costs nothing, and all clocks agree.
+
+pytest-asyncio takes over what is a coroutine function when it is collected; a test of virtual time is none
+any more by then. Its hooks for other event loops are of no use: a simulated world is more than its loop.
 """
 
 from __future__ import annotations
 
-import asyncio
-import selectors
-from collections.abc import Coroutine
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from functools import wraps
 from typing import Any, TypeVar
 
-from asyncflow.ambient import World, entered
+import pytest
+
+from asyncflow.sim import Simulation
+from asyncflow.sim.clock import Clock
 
 T = TypeVar("T")
+Story = Callable[..., Coroutine[Any, Any, None]]
 
-EPOCH = 1_700_000_000.0
-"""The wall-clock time at which every virtual world begins: 2023-11-14 22:13:20 UTC."""
-
-_PATIENCE = 5.0
-
-
-class Clock:
-    """The time of one virtual world, in seconds from 0."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return EPOCH + self.now
-
-    def world(self, seed: int | None = 7) -> World:
-        """Return a world that lives by this clock."""
-        return World(seed=seed, monotonic=self.monotonic, wall=self.wall)
+_SEED = 7
+_WORLD = pytest.StashKey[Simulation]()
 
 
-class _JumpingSelector(selectors.SelectSelector):
-    """Never sleeps while a timer is pending: moves the clock instead."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0 if timeout is not None else _PATIENCE)
-        if timeout is None and not ready:
-            raise RuntimeError("the loop is stuck: no timer is pending and nothing is ready")
-        if timeout is not None and not ready:
-            self._clock.now += max(0.0, timeout)
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """The stock loop on a virtual clock."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        super().__init__(_JumpingSelector(clock))
-
-    def time(self) -> float:
-        return self._clock.now
-
-    async def shutdown_default_executor(self, *limit: float | None) -> None:
-        # A limit would be a timer, and the clock would jump to it while the threads still work.
-        await super().shutdown_default_executor()
-
-
-def run_virtual(story: Coroutine[Any, Any, T], *, seed: int | None = 7, clock: Clock | None = None) -> T:
-    """Run a coroutine in a fresh world of virtual time and return its value.
+def run_virtual(story: Coroutine[Any, Any, T], *, seed: int = _SEED) -> T:
+    """Run a coroutine in a simulated world of its own and return its value.
 
     Args:
         story: what to run.
         seed: fixes the world's chance.
-        clock: go on with this clock instead of a new one.
     """
-    clock = clock or Clock()
-    with entered(clock.world(seed)), asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
-        return runner.run(story)
+    return Simulation(seed).run(story)
+
+
+@pytest.fixture
+def virtual_clock(request: pytest.FixtureRequest) -> Clock:
+    """Play an `async def` test in a simulated world; the value is that world's clock.
+
+    The test makes for itself what it needs on its loop: a fixture that is a coroutine would run on another.
+    """
+    simulation = request.node.stash[_WORLD] = Simulation(_SEED)
+    return simulation.clock
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_pycollect_makeitem() -> Iterator[None]:
+    """Make plain functions of the tests that ask for the fixture, before pytest-asyncio sees them."""
+    collected = yield
+    for item in collected if isinstance(collected, list) else [collected]:
+        if isinstance(item, pytest.Function) and "virtual_clock" in item.fixturenames:
+            item.obj = _played(item, item.obj)
+    return collected
+
+
+def _played(item: pytest.Function, story: Story) -> Callable[..., None]:
+    if not inspect.iscoroutinefunction(story):
+        raise pytest.Collector.CollectError(
+            f"{item.nodeid}: virtual_clock is for `async def` tests; in others call run_virtual(story())"
+        )
+    for name, fixtures in item._fixtureinfo.name2fixturedefs.items():
+        if inspect.iscoroutinefunction(fixtures[-1].func) or inspect.isasyncgenfunction(fixtures[-1].func):
+            raise pytest.Collector.CollectError(
+                f"{item.nodeid}: the fixture {name} runs on a real event loop; do what it does in the test"
+            )
+
+    @wraps(story)
+    def play(**given: Any) -> None:
+        item.stash[_WORLD].run(story(**given))
+
+    return play

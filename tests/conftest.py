@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+pytest_plugins = ["tests.clock", "tests.waiting"]
+
 # How long an example takes says something about the machine, not about asyncflow.
 hypothesis.settings.register_profile("asyncflow", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("asyncflow")

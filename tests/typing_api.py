@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from asyncflow import (
@@ -25,6 +26,9 @@ from asyncflow import (
     triggers,
 )
 from asyncflow.ports import Run
+from asyncflow.schedules import CronSchedule, Fire, IntervalSchedule, filters
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -99,6 +103,24 @@ async def etl(size: int, name: str = "x") -> int:
 @flow(name="wired", state_handlers=[alert], fail_fast=True)
 def wired(size: int) -> Handle[list[Row]]:
     return parse(extract(size).later)
+
+
+@flow(schedule=CronSchedule("0 9 * * *", timezone="America/New_York", filters=[filters.is_weekday]))
+async def daily(size: int = 3) -> int:
+    return size
+
+
+async def schedules() -> None:
+    assert_type(
+        IntervalSchedule(timedelta(minutes=1), runs=3, overlap="queue").next_fires(NOW, 2), list[Fire]
+    )
+    assert_type(daily.run(run_on_schedule=False), Run[int])
+    assert_type(await daily.follow(size=3), Run[int])
+    Flow("recorded", IntervalSchedule(60.0))
+
+    IntervalSchedule(timedelta(minutes=1), overlap="skipp")  # type: ignore[arg-type]
+    IntervalSchedule(60, run=3)  # type: ignore[call-arg]
+    Flow("recorded", timedelta(minutes=1))  # type: ignore[arg-type]
 
 
 async def flows() -> None:

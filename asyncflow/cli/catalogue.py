@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, Entry] = {
     "flows": Entry("Operate", "List flows and what their runs came to."),
     "runs": Entry("Operate", "List the newest runs."),
     "resume": Entry("Operate", "Go on with a paused run."),
+    "serve": Entry("Operate", "Run flows at the fires of their schedules, until stopped."),
     "visualize": Entry("Operate", "Draw a flow, or a run with the states of its tasks."),
     "replica": Entry("Tools", "Serve a local stand-in for a web service, faults included."),
     "doctor": Entry("Tools", "Check this machine and the store, and say how to mend them."),

@@ -18,11 +18,12 @@ from asyncflow.cli.settings import Settings
 from asyncflow.errors import AsyncflowError
 from asyncflow.human import plural
 
-_DEPENDENCIES = ("aiohttp", "aiosqlite", "structlog", "click", "rich", "msgspec", "platformdirs")
+_DEPENDENCIES = ("aiohttp", "aiosqlite", "structlog", "click", "rich", "msgspec", "cronsim", "platformdirs")
 _OLDEST_SQLITE = (3, 38)
 """The first version in which SQLite always has the JSON functions that the store uses."""
 
-_ZONE = "Europe/Berlin"
+_ZONE = "America/Mexico_City"
+"""A time zone by which old data shows: it set its clocks forward for the last time in 2022."""
 
 
 class Finding(NamedTuple):
@@ -214,12 +215,16 @@ def _asked(file: Path) -> tuple[int, str]:
 
 
 def _zones() -> Finding:
+    from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
-        ZoneInfo(_ZONE)
+        summer = datetime(2023, 7, 1, tzinfo=ZoneInfo(_ZONE))
     except (ZoneInfoNotFoundError, OSError):
         return Finding("time zones", "warn", "no time zone data found", "python -m pip install tzdata")
+    if summer.utcoffset() != timedelta(hours=-6):
+        told = "the time zone data is older than 2022, so schedules may be an hour off"
+        return Finding("time zones", "warn", told, "update the system's tzdata")
     return Finding("time zones", "ok", "time zone data found")
 
 

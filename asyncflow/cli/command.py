@@ -12,6 +12,9 @@ import click
 from asyncflow.cli.catalogue import COMMANDS
 from asyncflow.cli.settings import Settings
 
+ONE_DOCUMENT = "Print one JSON document on stdout."
+"""What `--json` does as a rule."""
+
 _INDENT = "  "
 
 
@@ -21,7 +24,7 @@ class Command(click.Command):
     Args:
         examples: lines to type.
         exits: what each exit code says beside the usual ones.
-        json: whether it has the option `--json`.
+        json: what the option `--json` does; None for a command that has none.
     """
 
     def __init__(
@@ -29,7 +32,7 @@ class Command(click.Command):
         *args: Any,
         examples: Sequence[str] = (),
         exits: Mapping[int, str] | None = None,
-        json: bool = True,
+        json: str | None = ONE_DOCUMENT,
         **attributes: Any,
     ) -> None:
         super().__init__(*args, **attributes)
@@ -60,7 +63,7 @@ def declare(
     *,
     examples: Sequence[str],
     exits: Mapping[int, str] | None = None,
-    json: bool = True,
+    json: str | None = ONE_DOCUMENT,
 ) -> Callable[[Callable[..., int | None]], Command]:
     """Return what turns a function into the command of that name.
 
@@ -69,7 +72,7 @@ def declare(
         more: the rest of the help.
         examples: lines to type.
         exits: what each exit code says beside the usual ones.
-        json: whether it has the option `--json`.
+        json: what the option `--json` does; None for a command that has none.
     """
 
     def decorate(fn: Callable[..., int | None]) -> Command:
@@ -87,15 +90,15 @@ def declare(
     return decorate
 
 
-def common_options(*, json: bool) -> list[click.Parameter]:
+def common_options(*, json: str | None) -> list[click.Parameter]:
     """Return the options that every command has; they change the settings, not the command's arguments."""
     options = [
         _switch("--plain", sets="plain", text="ASCII only: no colours, no signs, no redrawing."),
         _switch("--no-color", sets="colourless", text="No colours; NO_COLOR=1 does the same."),
         debug_option(),
     ]
-    if json:
-        options.insert(0, _switch("--json", sets="json", text="Print one JSON document on stdout."))
+    if json is not None:
+        options.insert(0, _switch("--json", sets="json", text=json))
     return options
 
 

@@ -74,11 +74,16 @@ def log_options(target: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _logging(level: str, form: Literal["auto", "console", "json"]) -> Iterator[Listener]:
-    """Write log lines while the block runs, and give the view that makes lines of events."""
+def writing_logs(level: str | None, form: Literal["auto", "console", "json"]) -> Iterator[Listener]:
+    """Write log lines while the block runs, and give the view that makes lines of events.
+
+    Args:
+        level: the least that is logged; None for what is usual.
+        form: how they look.
+    """
     from asyncflow import logs
 
-    logs.configure(level, form)
+    logs.configure(level or _USUAL, form)
     try:
         yield logs.listener
     finally:
@@ -111,9 +116,9 @@ def following(
         if is_rehearsal:
             follower.listeners += [follower.interrupts.listener, follower.hear]
         if level is not None or not is_rehearsal:
-            follower.listeners.append(stack.enter_context(_logging(level or _USUAL, form)))
+            follower.listeners.append(stack.enter_context(writing_logs(level, form)))
         elif "structlog" in sys.modules:
-            stack.enter_context(_logging(_USUAL, form))  # else lines of user code would go to stdout
+            stack.enter_context(writing_logs(None, form))  # else lines of user code would go to stdout
         if is_live:
             from asyncflow.report.live import LiveView
 

@@ -8,7 +8,7 @@ import signal
 import threading
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 from asyncflow.cli.endings import leave_at_once, tell
 
@@ -44,7 +44,7 @@ class Interrupts:
         if self._before is None:
             self.arm()
 
-    def __enter__(self) -> Interrupts:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -62,6 +62,10 @@ class Interrupts:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise KeyboardInterrupt from None  # between the run and its report
+        self._first(loop, number, frame)
+
+    def _first(self, loop: asyncio.AbstractEventLoop, number: int, frame: FrameType | None) -> None:
+        """Take the first Ctrl-C while the loop runs."""
         loop.call_soon_threadsafe(tell, "Cancelling; Ctrl-C again leaves at once.")
         self._before(number, frame)
 

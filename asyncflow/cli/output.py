@@ -88,23 +88,28 @@ class Output:
         except OSError as error:
             _give_up(self._stream, error)
 
-    def data(self, value: Any) -> None:
-        """Write one JSON document; ASCII only where stdout's encoding is not Unicode."""
-        text = as_json(value)
+    def data(self, value: Any, *, indent: int | None = 2) -> None:
+        """Write one JSON document; ASCII only where stdout's encoding is not Unicode.
+
+        Args:
+            value: what it says.
+            indent: by how many blanks inner parts are indented; None writes it on one line.
+        """
+        text = as_json(value, indent=indent)
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         try:
             text.encode(encoding)
         except (UnicodeEncodeError, LookupError):
-            text = as_json(value, ascii_only=True)
+            text = as_json(value, ascii_only=True, indent=indent)
         self.text(text)
 
 
-def as_json(value: Any, *, ascii_only: bool = False) -> str:
+def as_json(value: Any, *, ascii_only: bool = False, indent: int | None = 2) -> str:
     """Return a value as JSON; numbers that JSON does not have become null, other objects their text."""
     try:
-        return json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False, default=str)
+        return json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False, default=str)
     except ValueError:
-        return json.dumps(_finite(value), indent=2, ensure_ascii=ascii_only, default=str)
+        return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_only, default=str)
 
 
 def _finite(value: Any) -> Any:

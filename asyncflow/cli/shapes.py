@@ -47,6 +47,20 @@ class FlowRow(Shape):
     last: RunRow | None
 
 
+class ServedRow(Shape):
+    """One line of `serve --json`: a run that a schedule made, and that has ended."""
+
+    run: str
+    name: str
+    flow: str
+    scheduled_at: float
+    started_at: float
+    duration_s: float
+    state: str
+    message: str
+    store: str
+
+
 class VariantRow(msgspec.Struct, forbid_unknown_fields=True):
     """A variant of a scenario."""
 
@@ -247,6 +261,7 @@ class RunShape(Shape):
     seed: int | None
     parent: str | None
     parameters: dict[str, str]
+    scheduled_at: float | None
     started_at: float
     duration_s: float
     is_over: bool
@@ -283,6 +298,7 @@ SHAPES: dict[str, Any] = {
     "events": list[EventShape],
     "runs": list[RunRow],
     "flows": list[FlowRow],
+    "served": ServedRow,
     "scenarios": list[ScenarioRow],
     "comparison": ComparisonShape,
 }

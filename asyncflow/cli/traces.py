@@ -13,7 +13,7 @@ from asyncflow.errors import UsageError
 if TYPE_CHECKING:
     from asyncflow.report.canvas import Line
     from asyncflow.scenario.verdict import Report
-    from asyncflow.sim.trace_diff import Difference
+    from asyncflow.sim.trace.diff import Difference
 
 
 def check_place(file: Path) -> None:
@@ -45,7 +45,7 @@ def write_traces(report: Report, file: Path) -> Path | None:
 
 def _write(report: Report, lines: Sequence[str], file: Path) -> None:
     from asyncflow import __version__
-    from asyncflow.sim.trace_file import TraceHeader, write
+    from asyncflow.sim.trace.file import TraceHeader, write
 
     header = TraceHeader.of_this_process(
         Path(report.scenario).stem,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncflow import ports
 from asyncflow.engine.flow_run import FlowRun
@@ -21,6 +21,8 @@ __all__ = [
     "RunOptions",
     "TaskRun",
     "call",
+    "log_failure",
+    "on_a_loop_of_its_own",
     "resume",
     "run",
     "start",
@@ -28,6 +30,7 @@ __all__ = [
     "to_its_end",
 ]
 
+T = TypeVar("T")
 
 _log = logging.getLogger("asyncflow")
 
@@ -56,11 +59,12 @@ def run(
     Raises:
         KeyboardInterrupt: after Ctrl-C.
     """
-
-    def story(begun: Callable[[FlowRun], None]) -> Coroutine[Any, Any, FlowRun]:
-        return to_its_end(flow, parameters, store=store, options=options, begun=begun)
-
-    return _run(flow, story, quiet=quiet)
+    done = on_a_loop_of_its_own(
+        lambda begun: to_its_end(flow, parameters, store=store, options=options, begun=begun)
+    )
+    if not quiet:
+        log_failure(done)
+    return done
 
 
 def resume(
@@ -81,38 +85,51 @@ def resume(
         begun(going_on)
         return await going_on.to_its_end("Interrupted.")
 
-    return _run(flow, story, quiet=False)
+    done = on_a_loop_of_its_own(story)
+    log_failure(done)
+    return done
 
 
-def _run(
-    flow: Flow[..., Any],
-    story: Callable[[Callable[[FlowRun], None]], Coroutine[Any, Any, FlowRun]],
-    *,
-    quiet: bool,
-) -> FlowRun:
-    """Run a story that tells of its run and returns it, on an event loop of its own."""
+def log_failure(done: FlowRun) -> None:
+    """Log a run that failed or is paused in one line; any other is no news."""
+    state = done.state
+    if done.is_failed():
+        cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
+        _log.error("flow run %s of %r ended %s: %s%s", done.name, done.flow.name, state, state.message, cause)
+    elif done.is_paused():
+        text = "flow run %s of %r is paused: %s. flow.resume(run, input=...) goes on"
+        _log.warning(text, done.name, done.flow.name, state.message)
+
+
+def on_a_loop_of_its_own(story: Callable[[Callable[[FlowRun], None]], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine that makes runs, on an event loop of its own, and return its value.
+
+    The first Ctrl-C cancels it; the second one leaves at once.
+
+    Args:
+        story: makes the coroutine; it is given a function to which each run has to be told once there is one.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C.
+    """
     runner = asyncio.Runner()
-    begun: list[FlowRun] = []
+    going: list[FlowRun] = []
     left = False
+
+    def begun(flow_run: FlowRun) -> None:
+        going[:] = [*(each for each in going if not each.has_stopped()), flow_run]
+
     try:
-        done = runner.run(story(begun.append))
-        if done.is_failed() and not quiet:
-            state = done.state
-            cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
-            _log.error("flow run %s of %r ended %s: %s%s", done.name, flow.name, state, state.message, cause)
-        if done.is_paused() and not quiet:
-            _log.warning(
-                "flow run %s of %r is paused: %s. flow.resume(run, input=...) goes on",
-                *(done.name, flow.name, done.state.message),
-            )
-        return done
+        return runner.run(story(begun))
     except KeyboardInterrupt:
-        left = not all(flow_run.is_final() or flow_run.is_paused() for flow_run in begun)
+        going[:] = [flow_run for flow_run in going if not flow_run.has_stopped()]
+        left = bool(going)
         raise
     finally:
         if left:
             # The second Ctrl-C: closing the runner would wait for what does not want to end.
-            begun[0].abandon()
+            for flow_run in going:
+                flow_run.abandon()
         else:
             runner.close()
 

@@ -23,6 +23,7 @@ class RunOptions:
         world: `real` or `simulated`.
         faults: who is asked whether a fault strikes.
         adapt: changes tasks for this run, such as giving them a scenario's policies.
+        scheduled: the fire that the run was made for, UTC epoch seconds.
         target: where the flow is, `module:name` or `file.py:name`, so that others can resume the run.
         resumption: what the run goes on from, when it was paused.
     """
@@ -34,12 +35,13 @@ class RunOptions:
     world: str = "real"
     faults: FaultSource | None = None
     adapt: Callable[[Task[..., Any]], Task[..., Any]] | None = None
+    scheduled: float | None = None
     target: str | None = None
     resumption: Resumption | None = None
 
     def for_child(self, parent: str, resumption: Resumption | None = None) -> RunOptions:
         """Return the options of a child run: the same faults and policies, another parent."""
-        return replace(self, run_id=None, parent=parent, target=None, resumption=resumption)
+        return replace(self, run_id=None, parent=parent, scheduled=None, target=None, resumption=resumption)
 
 
 PLAIN = RunOptions()

@@ -66,6 +66,7 @@ class Record:
             )
         )
         self.store = store
+        self._scheduled = options.scheduled
         self._owned_store = owned_store
         self._journal = resumption.journal if resumption else store.journal(self.header)
         self._listeners = world.listeners
@@ -100,6 +101,7 @@ class Record:
             "seed": header.seed,
             "target": self._target,
             "parameters": dict(header.parameters),
+            "scheduled": self._scheduled,
         }
         self._started = RunStarted(detail, self._arguments)
         self.emit("run_started", 0, 0, self._started)

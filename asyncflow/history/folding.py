@@ -159,6 +159,7 @@ class History:
         self._notices: list[Notice] = []
         self._last = 0.0
         self._ended: float | None = None
+        self._scheduled: float | None = None
 
     def add(self, event: Iterable[Any]) -> None:
         """Take the next event, in the shape of `Event`."""
@@ -187,6 +188,7 @@ class History:
             notices=tuple(self._notices),
             ended=end,
             is_over=self._ended is not None,
+            scheduled=self._scheduled,
         )
 
     def _task(self, number: int, offset: float) -> _Task:
@@ -231,6 +233,9 @@ class History:
         text = f"a thread was given up; {detail.get('threads', 'some')} are abandoned now"
         self._bounded(self._notices).append(Notice(offset, task, text))
 
+    def _began(self, _offset: float, _task: int, _attempt: int, detail: Any) -> None:
+        self._scheduled = detail.get("scheduled")
+
     def _over(self, offset: float, _task: int, _attempt: int, _detail: Any) -> None:
         self._ended = offset
 
@@ -241,6 +246,7 @@ class History:
 
 
 _TAKERS = {
+    "run_started": History._began,
     "task_called": History._called,
     "edge_added": History._edge,
     "state_changed": History._moved,

@@ -213,6 +213,7 @@ class RunHistory:
         notices: what went wrong beside the tasks.
         ended: seconds from the start to the end, or to the instant of the view.
         is_over: whether the run has ended.
+        scheduled: the fire that the run was made for, UTC epoch seconds; None without a schedule.
     """
 
     header: RunHeader
@@ -223,6 +224,7 @@ class RunHistory:
     notices: tuple[Notice, ...]
     ended: float
     is_over: bool
+    scheduled: float | None = None
 
     @property
     def has_stopped(self) -> bool:

@@ -9,7 +9,7 @@ An unmapped name is left alone, so a rehearsal can reach the network as ever. Wi
 
 Clients keep addresses for a while: a mapping that is changed reaches an aiohttp session that has already
 looked the name up only when its cache runs out (10 seconds). Where aiodns is installed, aiohttp asks it
-instead of the loop; `asyncflow.net.aiohttp_names` leads it back.
+instead of the loop; `asyncflow.lookups` leads it back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asyncflow.errors import UsageError
-from asyncflow.net.aiohttp_names import resolve_on_loop
+from asyncflow.lookups import resolve_on_loop
 
 _HERE = "127.0.0.1"
 _TLS_OPTIONS = ("ssl", "server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout")

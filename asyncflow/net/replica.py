@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -16,9 +17,10 @@ from typing import Self
 from aiohttp import web
 
 from asyncflow.errors import NotFound, UsageError, did_you_mean
+from asyncflow.net.aiohttp_cache import forget_handlers
 from asyncflow.net.answers import FRAMINGS, SHAPES, Framing, Shape, install_framing
 from asyncflow.net.cfpb import cfpb_app
-from asyncflow.net.complaint_records import complaints
+from asyncflow.net.complaint_records import Record, complaints
 from asyncflow.net.http_faults import HttpFault
 from asyncflow.net.http_strikes import OnFault, Striker
 from asyncflow.net.post_records import POSTS, post_collections
@@ -34,7 +36,13 @@ _GRACE = 0.2  # seconds; handlers end at once on shutdown, so only a client that
 def _cfpb(records: Path | None, seed: int, count: int | None, shape: Shape) -> web.Application:
     if records is not None:
         return cfpb_app(load_complaints(records)[:count], shape)
-    return cfpb_app(complaints(Random(seed), COMPLAINTS if count is None else count), shape)
+    return cfpb_app(_generated(seed, COMPLAINTS if count is None else count), shape)
+
+
+@functools.lru_cache(maxsize=16)
+def _generated(seed: int, count: int) -> list[Record]:
+    """Return complaints; a scenario that is played again and again has the same ones each time."""
+    return complaints(Random(seed), count)
 
 
 def _posts(records: Path | None, seed: int, count: int | None, shape: Shape) -> web.Application:
@@ -158,6 +166,7 @@ class Replica:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+            forget_handlers()
 
     @web.middleware
     async def _count_request(

@@ -6,6 +6,7 @@
     flow         {name, state, message, error?}
     scenario, seed, parent    null when there is none
     parameters   {name: text}
+    scheduled_at the fire that the run was made for, UTC epoch seconds; null without a schedule
     started_at   wall-clock time of the start, UTC epoch seconds
     duration_s   seconds until the end, or until the view of a run that is not over
     is_over      whether the run has ended
@@ -49,6 +50,7 @@ def run_to_json(history: RunHistory) -> dict[str, Any]:
         "seed": header.seed,
         "parent": header.parent,
         "parameters": dict(header.parameters),
+        "scheduled_at": history.scheduled,
         "started_at": header.started,
         "duration_s": history.ended,
         "is_over": history.is_over,

@@ -9,8 +9,8 @@ from asyncflow.scenario.homes import Homes
 from asyncflow.scenario.stage import Stage
 from asyncflow.scenario.verdict import Repeats
 from asyncflow.scenario.worlds import SimulatedWorld
-from asyncflow.sim.trace import Trace
-from asyncflow.sim.trace_diff import first_difference
+from asyncflow.sim.trace.diff import first_difference
+from asyncflow.sim.trace.trace import Trace
 
 if TYPE_CHECKING:
     from asyncflow.scenario.play import Rehearsal

@@ -11,7 +11,7 @@ from asyncflow.history import RunHistory
 from asyncflow.history.record import strike_text
 from asyncflow.human import plural
 from asyncflow.scenario.check import Check
-from asyncflow.sim.trace_diff import Difference
+from asyncflow.sim.trace.diff import Difference
 
 Word = Literal["held", "violated", "not-reached", "stuck", "diverged", "escaped"]
 """held: every expectation is true and every fault struck. violated: an expectation is false.

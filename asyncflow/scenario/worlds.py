@@ -13,8 +13,8 @@ from asyncflow.errors import Escaped
 from asyncflow.net.redirect import Redirect
 from asyncflow.scenario.homes import Homes
 from asyncflow.sim.simulation import Simulation
-from asyncflow.sim.trace import Trace
-from asyncflow.sim.trace_events import EventLines
+from asyncflow.sim.trace.events import EventLines
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.wire.plan import WirePlan
 
 if TYPE_CHECKING:

@@ -5,6 +5,6 @@
 
 from asyncflow.errors import Crashed, Escaped, Stuck
 from asyncflow.sim.simulation import Simulation, run
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 
 __all__ = ["Crashed", "Escaped", "Simulation", "Stuck", "Trace", "run"]

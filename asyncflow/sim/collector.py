@@ -5,9 +5,18 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 _FULLY_EVERY = 10
 """Every so many collections look at old objects too."""
+
+_WORLDS_BETWEEN = 50
+"""So many worlds may leave behind what was still held when they ended: some hundred objects each."""
+
+_worlds = count(1)
+
+_PUT_ASIDE_BY_PYTHON = gc.get_freeze_count()
+"""Objects that the interpreter itself has frozen; a program that froze others is left alone."""
 
 
 class Collector:
@@ -26,10 +35,11 @@ class Collector:
         """Let nobody else collect inside the `with` block, and leave no garbage of the world behind.
 
         What was there before is put aside: a collection then costs what the world is worth, and finalizers of
-        other people's garbage stay out of the world.
+        other people's garbage stay out of the world. Setting aside makes everything old, and the interpreter
+        looks at old objects when there are many new ones, which there never are: hence now and then a look.
         """
-        gc.collect(1)
-        was_on, put_aside = gc.isenabled(), not gc.get_freeze_count()
+        gc.collect(1 if next(_worlds) % _WORLDS_BETWEEN else 2)
+        was_on, put_aside = gc.isenabled(), gc.get_freeze_count() <= _PUT_ASIDE_BY_PYTHON
         gc.disable()
         if put_aside:
             gc.freeze()

@@ -12,6 +12,7 @@ from typing import Any
 from asyncflow import ambient
 from asyncflow.errors import Crashed
 from asyncflow.sim.clock import Clock
+from asyncflow.sim.entropy.swaps import swapped
 from asyncflow.sim.sqlite.calls import Call
 from asyncflow.sim.sqlite.lanes import Hands, Lane
 from asyncflow.sim.sqlite.operations import Hook, Operation, database_name
@@ -19,8 +20,7 @@ from asyncflow.sim.sqlite.senses import SQLiteSenses
 from asyncflow.sim.sqlite.settings import Settings
 from asyncflow.sim.sqlite.shape import check_shape
 from asyncflow.sim.sqlite.statements import read_statement
-from asyncflow.sim.swaps import swapped
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 
 LATENCY = 0.0005
 """Seconds that an operation takes unless a disk is told otherwise."""

@@ -11,6 +11,9 @@ from asyncflow.sim.limits import LAST_WORDS
 from asyncflow.sim.loop import SimLoop
 from asyncflow.sim.stuck import stuck
 
+_GENERATIONS = 100
+"""How often tasks that are cancelled may leave others behind, which are cancelled next."""
+
 
 def wind_down(loop: SimLoop) -> Stuck | None:
     """End what a program left on its loop, as `asyncio.run` does, but within bounds, and close the loop.
@@ -24,7 +27,9 @@ def wind_down(loop: SimLoop) -> Stuck | None:
     loop.end(LAST_WORDS)
     exits: list[SystemExit] = []
     try:
-        while tasks := loop.unfinished():
+        for _ in range(_GENERATIONS):
+            if not (tasks := loop.unfinished()):
+                break
             _cancel(loop, tasks, exits)
         loop.run_until_complete(loop.shutdown_asyncgens())
     except Stuck:

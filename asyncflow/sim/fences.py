@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from asyncflow.sim.escapes import Escapes
+from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.private import StockLoop
 
 _STREAMS = "use asyncio.open_connection and asyncio.start_server, or the loop's create_connection"

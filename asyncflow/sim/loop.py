@@ -10,18 +10,18 @@ from itertools import count
 from math import inf, isnan
 from typing import Any
 
+from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.collector import Collector
 from asyncflow.sim.crash import Death
-from asyncflow.sim.escapes import Escapes
 from asyncflow.sim.fences import Fenced
 from asyncflow.sim.handles import Soon, Timer
 from asyncflow.sim.limits import Limits
-from asyncflow.sim.network import Network
+from asyncflow.sim.net.network import Network
 from asyncflow.sim.patience import Patience
 from asyncflow.sim.tasks import Numbering
 from asyncflow.sim.threads import Threads
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 
 _COLLECT_EVERY = 100_000
 """Callbacks between two collections of garbage: counted, since what is allocated differs from run to run."""

@@ -12,18 +12,18 @@ from typing import Any, TypeVar
 from asyncflow import ambient
 from asyncflow.ambient import World
 from asyncflow.errors import Crashed, Escaped, Stuck, UsageError
-from asyncflow.sim.border import guarded
+from asyncflow.sim.border.escapes import Escapes
+from asyncflow.sim.border.guarding import guarded
 from asyncflow.sim.clock import Clock
 from asyncflow.sim.crash import bury
 from asyncflow.sim.disk import Disk
 from asyncflow.sim.ending import wind_down
-from asyncflow.sim.entropy import patched
-from asyncflow.sim.escapes import Escapes
+from asyncflow.sim.entropy.patching import patched
 from asyncflow.sim.limits import MOST_STEPS, YEAR, Limits
 from asyncflow.sim.loop import SimLoop
-from asyncflow.sim.network import Network
+from asyncflow.sim.net.network import Network
 from asyncflow.sim.threads import Threads
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from types import CoroutineType, FrameType
 from typing import Any
 
 from asyncflow.errors import Stuck
-from asyncflow.sim.places import file_of, links, place_of, users_place
+from asyncflow.sim.border.places import file_of, links, place_of, users_place
 
 MOST_NAMED = 20
 """How many tasks the text of a report names; the exception has them all."""

@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 
 from asyncflow.sim.private import StockLoop
 
-_MADE_UP_NAME = re.compile(r"Task-\d+|None")
-"""What asyncio calls a task that nobody named; 3.13.0 says None where a task factory made it."""
+_MADE_UP_NAME = re.compile(r"Task-\d+")
+"""What asyncio calls a task that nobody named, by its number in this process."""
 
 _EAGER = getattr(asyncio, "eager_task_factory", object())
 """asyncio's own eager factory, from 3.12 on."""
@@ -80,9 +80,10 @@ class Numbering(StockLoop):
             return SimTask(coro, number, loop=self, name=known_as, **options)
         if self._task_factory is _EAGER:
             return SimTask(coro, number, loop=self, name=known_as, eager_start=True, **options)
-        task = super().create_task(coro, name=name, **options)
+        given = {key: value for key, value in options.items() if value is not None}
+        task = self._task_factory(self, coro, **given)
         self._strangers[task] = number
-        if name is None and isinstance(task, asyncio.Task) and _MADE_UP_NAME.fullmatch(task.get_name()):
+        if isinstance(task, asyncio.Task) and (name is not None or _MADE_UP_NAME.fullmatch(task.get_name())):
             task.set_name(known_as)
         return task
 

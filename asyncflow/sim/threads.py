@@ -17,10 +17,10 @@ from typing import Any
 
 from asyncflow import ambient
 from asyncflow.errors import Escaped
+from asyncflow.sim.border.debuggers import is_debugged
+from asyncflow.sim.border.escapes import Escapes
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.debuggers import is_debugged
-from asyncflow.sim.escapes import Escapes
-from asyncflow.sim.trace import Trace
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.sim.worker import Worker, borrowed, give_back
 
 _WAY_OUT = (

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from asyncflow.sim import inside
+from asyncflow.sim.entropy import inside
 
 
 class Worker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from datetime import timedelta, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,13 @@ def test_an_old_sqlite_fails(data: Callable[..., Any], monkeypatch: pytest.Monke
     monkeypatch.setattr(checks.sqlite3, "sqlite_version_info", (3, 30, 0))
 
     assert found(data, "sqlite")["status"] == "fail"
+
+
+def test_old_time_zones_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_summer_time = timezone(timedelta(hours=-5))
+    monkeypatch.setattr("zoneinfo.ZoneInfo", lambda _name: with_summer_time)
+
+    assert "an hour off" in checks._zones().text
 
 
 def test_missing_time_zones_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

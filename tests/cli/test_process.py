@@ -6,17 +6,19 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import environment
+from tests.waiting import until
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.process
 
 HAS_SIGNALS = os.name == "posix"
 LIMIT = 30.0
+RUNNING = "SELECT 1 FROM event WHERE task > 0 AND state = 'Running'"
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -36,12 +39,18 @@ def interrupt(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + LIMIT
-    while not what():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.02)
+def until_tasks_run(folder: Path, pattern: str) -> None:
+    """Wait until the journal of a process, which is found by that pattern, says that a task is running."""
+
+    def found() -> bool:
+        return any(is_said(path) for path in (folder / "data").glob(pattern))
+
+    def is_said(path: Path) -> bool:
+        with closing(sqlite3.connect(path)) as journal, suppress(sqlite3.OperationalError):
+            return bool(journal.execute(RUNNING).fetchone())
+        return False  # a file that is being made
+
+    until(found, "a task to run in the other process")
 
 
 def test_the_module_is_the_command_line_and_names_itself(start: Start) -> None:
@@ -98,8 +107,7 @@ def test_a_run_interrupted_once_is_cancelled_recorded_and_shown(start: Start, fo
     if not HAS_SIGNALS:
         return
     process = start("run", "flows.py:naps", "-p", "count=2")
-    wait_for((folder / "data" / "runs.db").exists)
-    time.sleep(0.3)
+    until_tasks_run(folder, "runs.db")
     interrupt(process)
 
     code, out, err = ended(process)
@@ -118,8 +126,7 @@ def test_a_rehearsal_interrupted_once_is_recorded_and_shown(start: Start, folder
     text = 'format = 1\nflow = "flows.py:naps"\n[parameters]\ncount = 1\n[expect]\nflow = "Success"\n'
     (folder / "naps.toml").write_text(text, encoding="utf-8")
     process = start("scenario", "naps.toml")
-    wait_for(lambda: list((folder / "data").glob("rehearsals/*/asyncflow.db")))
-    time.sleep(0.3)
+    until_tasks_run(folder, "rehearsals/*/asyncflow.db")
     interrupt(process)
 
     code, out, _ = ended(process)
@@ -135,11 +142,11 @@ def test_the_second_ctrl_c_leaves_at_once(start: Start, folder: Path) -> None:
     if not HAS_SIGNALS:
         return
     process = start("run", "flows.py:stuck")
-    wait_for((folder / "data" / "runs.db").exists)
-    time.sleep(0.3)
+    until_tasks_run(folder, "runs.db")
     interrupt(process)
-    time.sleep(0.2)
-    assert process.poll() is None
+    assert process.stderr is not None
+    while "Ctrl-C again leaves at once." not in process.stderr.readline():
+        assert process.poll() is None
     interrupt(process)
 
     code, _, err = ended(process)

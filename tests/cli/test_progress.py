@@ -4,7 +4,7 @@ import pytest
 
 from asyncflow import ambient
 from asyncflow.cli.progress import Progress
-from tests.clock import Clock
+from asyncflow.sim.clock import Clock
 
 
 @pytest.fixture
@@ -13,7 +13,8 @@ def told(capsys: pytest.CaptureFixture[str]) -> object:
 
     def play(times: int, seconds: float, *, live: bool) -> str:
         clock = Clock()
-        with ambient.entered(clock.world()), Progress(times, live=live) as progress:
+        world = ambient.World(monotonic=clock.monotonic)
+        with ambient.entered(world), Progress(times, live=live) as progress:
             for number in range(2, times + 1):
                 clock.now += seconds
                 progress.at(number)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from asyncflow.cli.shapes import ComparisonShape, ReportShape
-from asyncflow.sim.trace_file import read
+from asyncflow.sim.trace.file import read
 from tests.cli.conftest import Call
 
 DIVERGING = """
@@ -168,7 +168,7 @@ def test_a_trace_that_can_not_be_written_is_told(af: Call, monkeypatch: pytest.M
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("asyncflow.sim.trace_file.write", full)
+    monkeypatch.setattr("asyncflow.sim.trace.file.write", full)
 
     done = af("scenario", "held.toml", "--world", "simulated", "--trace", "x.trace")
 

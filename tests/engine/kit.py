@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 
-from asyncflow import ambient
 from asyncflow.engine import FlowRun
 from asyncflow.flow import Flow
 from tests.clock import run_virtual
 
 
-class InlineThreads:
-    """Stands in for the pool of threads: a `def` body runs at once, on the loop."""
-
-    abandoned = 0
-
-    async def run(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *_: Any
-    ) -> tuple[Any, BaseException | None]:
-        try:
-            return fn(*args, **kwargs), None
-        except BaseException as error:
-            return None, error
-
-
-def virtually(story: Coroutine[Any, Any, Any], *, seed: int | None = 7) -> Any:
-    """Run a coroutine in virtual time, with `def` bodies on the loop."""
-
-    async def inline() -> Any:
-        ambient.world().threads = InlineThreads()
-        return await story
-
-    return run_virtual(inline(), seed=seed)
-
-
-def play(flow: Flow[..., Any], /, *, seed: int | None = 7, **parameters: Any) -> FlowRun:
+def play(flow: Flow[..., Any], /, *, seed: int = 7, **parameters: Any) -> FlowRun:
     """Run a flow to its end in virtual time and return the run."""
 
     async def story() -> FlowRun:
@@ -44,7 +18,7 @@ def play(flow: Flow[..., Any], /, *, seed: int | None = 7, **parameters: Any) ->
         assert isinstance(run, FlowRun)
         return run
 
-    run: FlowRun = virtually(story(), seed=seed)
+    run = run_virtual(story(), seed=seed)
     assert run.is_final(), "a run that was waited for is final"
     return run
 

@@ -9,8 +9,9 @@ import pytest
 
 from asyncflow import Breaker, Retry, constant, exponential, flow, signals, states, task
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, InvalidTask
-from tests.clock import EPOCH
-from tests.engine.kit import moves, play, virtually
+from asyncflow.sim.clock import EPOCH
+from tests.clock import run_virtual
+from tests.engine.kit import moves, play
 from tests.engine.kit import states as final
 
 
@@ -243,7 +244,7 @@ class TestRetries:
                 run = await flow(name="f")(lambda: one()).start()
                 return await run.wait()
 
-            run = virtually(story(), seed=seed)
+            run = run_virtual(story(), seed=seed)
             return [
                 e.detail.detail["delay"] for e in run.events if getattr(e.detail, "name", "") == "Retrying"
             ]

@@ -12,7 +12,8 @@ import pytest
 from asyncflow import Handle, Retry, TaskFailed, current, flow, signals, states, task
 from asyncflow.engine import TaskRun
 from asyncflow.errors import HandleMisuse, InvalidFlow, LateEdge, NotInFlow, UsageError
-from tests.engine.kit import moves, of_kind, play, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import moves, of_kind, play
 from tests.engine.kit import states as final
 
 Point = namedtuple("Point", "x y")
@@ -110,7 +111,7 @@ class TestAHandle:
             assert not handle.awaited, "the flow's body has not awaited it"
             await run.wait()
 
-        virtually(story())
+        run_virtual(story())
 
     def test_outlives_a_waiter_that_gave_up(self):
         @flow

@@ -9,7 +9,8 @@ import pytest
 
 from asyncflow import TaskFailed, current, flow, signals, states, task, triggers
 from asyncflow.engine import to_its_end
-from tests.engine.kit import moves, of_kind, play, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import moves, of_kind, play
 from tests.engine.kit import states as final
 
 
@@ -56,7 +57,7 @@ def cancelled_after(f, *times, reason="", **parameters):
         assert len(asyncio.all_tasks()) == 1, "an asyncio task was left over"
         return run
 
-    return virtually(story())
+    return run_virtual(story())
 
 
 @flow
@@ -128,7 +129,7 @@ class TestCancellingARun:
             run.cancel("second")
             return await run.wait()
 
-        assert virtually(story()).state.message == "first"
+        assert run_virtual(story()).state.message == "first"
         assert mine[0].cancelled()
 
     def test_twice_is_like_once(self):
@@ -392,7 +393,7 @@ class TestWaiters:
                     await f()
             return asyncio.get_running_loop().time()
 
-        assert virtually(story()) == 4.0, "the caller goes on when the run is final"
+        assert run_virtual(story()) == 4.0, "the caller goes on when the run is final"
         assert log == ["tidy"]
         assert kept[0].state.message == "The caller was cancelled."
         assert kept[0].is_final()
@@ -422,7 +423,7 @@ class TestWaiters:
                 await waiter
             assert len(asyncio.all_tasks()) == 1
 
-        virtually(story())
+        run_virtual(story())
         assert kept[0].is_final()
 
     def test_cancelling_wait_leaves_the_run_going(self):
@@ -434,7 +435,7 @@ class TestWaiters:
             assert not run.is_final()
             return await run
 
-        assert virtually(story()) == "x"
+        assert run_virtual(story()) == "x"
 
     def test_to_its_end_cancels_the_run_with_its_caller(self):
         kept = []
@@ -449,7 +450,7 @@ class TestWaiters:
                 async with asyncio.timeout(1):
                     await to_its_end(f, {})
 
-        virtually(story())
+        run_virtual(story())
         assert kept[0].state.message == "Interrupted."
 
     def test_a_cancelled_waiter_of_a_task_run_cancels_nothing(self):
@@ -579,7 +580,7 @@ class TestLoopTeardown:
             kept.append(await f.start())
             await asyncio.sleep(1)
 
-        virtually(story())
+        run_virtual(story())
         assert kept[0].state.name == "Cancelled"
         assert final(kept[0])["nap"] == "Cancelled"
         assert all(task_run.is_failed() for task_run in kept[0].tasks)
@@ -592,7 +593,7 @@ class TestLoopTeardown:
             await run.wait()
             return run
 
-        run = virtually(story())
+        run = run_virtual(story())
         assert run.state.name == "Cancelled"
         assert run.state.message == "The event loop ended before the run did."
         assert len(run.tasks) == 0
@@ -603,7 +604,7 @@ class TestLoopTeardown:
         async def story():
             kept.append(await mixed.start())
 
-        virtually(story())
+        run_virtual(story())
         assert kept[0].state.name == "Cancelled"
 
     @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])

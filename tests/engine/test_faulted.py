@@ -7,7 +7,8 @@ import pytest
 from asyncflow import flow, signals, states, task
 from asyncflow.engine import RunOptions, start
 from asyncflow.faults import FaultPlan, TaskFault
-from tests.engine.kit import moves, of_kind, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import moves, of_kind
 from tests.engine.kit import states as final
 
 CALLS: list[int] = []
@@ -36,7 +37,7 @@ def struck(*faults, one=give, times=1):
         run = await start(f, {}, options=RunOptions(faults=plan))
         return await run.wait()
 
-    return virtually(story()), plan
+    return run_virtual(story()), plan
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from asyncflow.engine import FlowRun
 from asyncflow.errors import UsageError
 from asyncflow.flow import Flow
 from asyncflow.states import Success
+from tests.clock import run_virtual
 
-from .kit import moves, of_kind, virtually
+from .kit import moves, of_kind
 from .kit import states as final_states
 
 
@@ -28,7 +29,7 @@ def rest(of: Flow[..., Any], **parameters: Any) -> FlowRun:
         assert isinstance(run, FlowRun)
         return run
 
-    run: FlowRun = virtually(story())
+    run: FlowRun = run_virtual(story())
     return run
 
 
@@ -262,7 +263,7 @@ def test_cancelling_before_the_rest_cancels_the_paused_too() -> None:
         run.cancel("enough")
         return await run.wait()
 
-    run = virtually(story())
+    run = run_virtual(story())
     assert run.state.is_cancelled()
     assert final_states(run) == {"approve": "Cancelled", "number": "Cancelled"}
     assert moves(run, "approve") == ["Running", "Paused", "Cancelled"]

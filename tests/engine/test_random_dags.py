@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asyncflow import Retry, constant, flow, signals, states, task, triggers
 from asyncflow.errors import LateEdge
 from asyncflow.states import MOVES
-from tests.engine.kit import virtually
+from tests.clock import run_virtual
 
 ENDS = {
     "returns": lambda: None,
@@ -246,7 +246,7 @@ relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @settings(relaxed, max_examples=250)
 def test_the_rules_of_a_run_hold(nodes, cancel_at, fail_fast):
     played = Played(nodes)
-    run = virtually(story(played, cancel_at, fail_fast))
+    run = run_virtual(story(played, cancel_at, fail_fast))
     event(run.state.name)
     check_sequences(run)
     check_order(run)
@@ -258,7 +258,7 @@ def test_the_rules_of_a_run_hold(nodes, cancel_at, fail_fast):
 @settings(relaxed, max_examples=60)
 def test_the_same_seed_gives_the_same_events(nodes):
     def trace():
-        run = virtually(story(Played(nodes), None, False))
+        run = run_virtual(story(Played(nodes), None, False))
         return [one._replace(detail=str(one.detail)) for one in run.events if one.kind == "state_changed"]
 
     assert trace() == trace()
@@ -273,7 +273,7 @@ def test_a_run_takes_as_long_as_its_longest_path(nodes):
         for node in nodes
     ]
     played = Played(plain)
-    run = virtually(story(played, None, False))
+    run = run_virtual(story(played, None, False))
     ends = {}
     for number, node in enumerate(plain):
         begins = max((ends[up] for up in played.upstream[number]), default=0)

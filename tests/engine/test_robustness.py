@@ -15,7 +15,8 @@ import pytest
 from asyncflow import ambient, flow, signals, task
 from asyncflow.engine import collector
 from asyncflow.errors import UsageError
-from tests.engine.kit import of_kind, play, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import of_kind, play
 from tests.engine.kit import states as final
 
 REQUEST = contextvars.ContextVar("request", default="none")
@@ -107,12 +108,14 @@ class TestLargeRuns:
             run.cancel()
             return await run.wait()
 
-        run = virtually(story())
+        run = run_virtual(story())
         assert run.state.name == "Cancelled"
         assert set(final(run).values()) == ({"Cancelled"} if how == "chain" else {"Success"})
 
 
 class TestTheCollector:
+    """On the stock loop: a simulation is in charge of the collector itself."""
+
     @pytest.fixture(autouse=True)
     def thresholds(self):
         before = gc.get_threshold()
@@ -136,7 +139,7 @@ class TestTheCollector:
                 case "is cancelled":
                     raise asyncio.CancelledError
 
-        run = play(f)
+        run = f.run()
         assert run.is_final()
         assert seen == [700, 50_000]
         assert gc.get_threshold() == (700, 10, 10)
@@ -145,19 +148,22 @@ class TestTheCollector:
         seen = []
 
         @flow
-        async def f(seconds):
+        async def f(until):
             for _ in range(collector.LARGE):
                 give()
-            await asyncio.sleep(seconds)
+            await until.wait()
             seen.append(gc.get_threshold()[0])
 
         async def story():
-            runs = [await f.start(seconds=seconds) for seconds in (1, 2)]
+            ends = [asyncio.Event(), asyncio.Event()]
+            runs = [await f.start(until=end) for end in ends]
+            ends[0].set()
             await runs[0].wait()
             seen.append(gc.get_threshold()[0])
+            ends[1].set()
             await runs[1].wait()
 
-        virtually(story())
+        asyncio.run(story())
         assert seen == [50_000, 50_000, 50_000]
         assert gc.get_threshold() == (700, 10, 10)
 
@@ -350,7 +356,7 @@ class TestContexts:
             REQUEST.set("outside")
             return await f(), REQUEST.get()
 
-        assert virtually(story()) == ("outside", "outside")
+        assert run_virtual(story()) == ("outside", "outside")
 
     def test_the_world_is_that_of_the_start(self):
         @task
@@ -374,7 +380,7 @@ class TestRunsBesideEachOther:
                 await run.wait()
             return runs
 
-        one, other = virtually(story())
+        one, other = run_virtual(story())
         assert (one.result(), other.result()) == ([1] * 3, [2] * 3)
         assert not set(one.tasks) & set(other.tasks)
 
@@ -412,7 +418,7 @@ class TestRunsBesideEachOther:
             await run.wait()
             return kept[0].args, kept[0].kwargs, kept[0].state.result
 
-        assert virtually(story()) == ((), {}, [1])
+        assert run_virtual(story()) == ((), {}, [1])
 
 
 class TestTheViews:
@@ -432,7 +438,7 @@ class TestTheViews:
             assert ambient.world().listeners == [good]
             return run
 
-        run = virtually(story())
+        run = run_virtual(story())
         assert run.state.is_success()
         assert seen == [(seq, event.kind, event.task) for seq, event in enumerate(run.events)]
         assert [record.message for record in caplog.records] == [
@@ -587,6 +593,6 @@ def test_a_view_that_raises_a_signal_or_left_by_itself_changes_nothing():
         return run, ambient.world().listeners
 
     f = flow(name="f")(lambda: give())
-    run, listeners = virtually(story())
+    run, listeners = run_virtual(story())
     assert run.state.is_success()
     assert listeners == []

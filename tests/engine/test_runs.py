@@ -10,7 +10,8 @@ from asyncflow import Flow, Parameter, TaskFailed, current, flow, signals, state
 from asyncflow.engine import FlowRun, RunOptions, start
 from asyncflow.errors import InvalidFlow, NotInFlow, ParameterError, UsageError
 from asyncflow.store import MemoryStore
-from tests.engine.kit import moves, of_kind, play, virtually
+from tests.clock import run_virtual
+from tests.engine.kit import moves, of_kind, play
 from tests.engine.kit import states as final
 
 
@@ -485,7 +486,7 @@ class TestChildFlows:
             run = await start(outer, {}, options=RunOptions(run_id="chosen", scenario="s", adapt=adapt))
             return await run.wait()
 
-        run = virtually(story())
+        run = run_virtual(story())
         assert (run.id, run.header.scenario) == ("chosen", "s")
         assert seen == ["doubled", "double"]
 

@@ -11,7 +11,7 @@ from asyncflow import flow, task
 from asyncflow.engine import run as run_flow
 from asyncflow.errors import StoreError
 from asyncflow.store import MemoryStore, SQLiteStore
-from tests.engine.kit import virtually
+from tests.clock import run_virtual
 
 
 @task
@@ -61,7 +61,7 @@ def test_a_run_is_final_only_when_its_record_is_kept():
         await run.wait()
         assert run.is_final()
 
-    virtually(story())
+    run_virtual(story())
 
 
 def test_a_record_that_can_not_be_kept_is_a_warning_and_no_failure(caplog):
@@ -69,7 +69,7 @@ def test_a_record_that_can_not_be_kept_is_a_warning_and_no_failure(caplog):
         run = await f.with_options(store=Slow(StoreError("disk full"))).start()
         return await run.wait()
 
-    run = virtually(story())
+    run = run_virtual(story())
     assert run.result() == 1
     assert [record.message for record in caplog.records] == [
         f"flow run {run.name} goes unrecorded: disk full"
@@ -87,7 +87,7 @@ def test_once_the_end_is_being_recorded_nothing_changes_it(how):
             assert asyncio.get_running_loop().time() == 10, "the record was waited for"
         return run
 
-    run = virtually(story())
+    run = run_virtual(story())
     assert run.result() == 1
 
 
@@ -97,7 +97,7 @@ def test_a_store_that_was_given_is_opened_and_left_open():
     async def story():
         await f.with_options(store=store)()
 
-    virtually(story())
+    run_virtual(story())
     assert (store.opened, store.closed) == (1, 0)
 
 

@@ -1,4 +1,4 @@
-"""`def` bodies: a bounded pool of daemon threads. Real threads, waits of a few milliseconds."""
+"""`def` bodies: a pool of daemon threads. They are real, and so is time; what must pass is skipped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import gc
 import threading
-import time
 import weakref
 
 import pytest
@@ -15,16 +14,27 @@ from asyncflow import ambient, current, flow, task
 from asyncflow.engine.threads import ThreadPool
 from tests.engine.kit import of_kind
 from tests.engine.kit import states as final
+from tests.waiting import until
 
 REQUEST = contextvars.ContextVar("request", default="none")
 
 
-def until(happened, what, seconds=5.0):
-    """Wait in a thread for what another thread does."""
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.001)
+async def begun(event):
+    """Wait until a body has begun, which sets this event."""
+    assert await asyncio.to_thread(event.wait, 30)
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Lets event loops believe that so many seconds are over: timers that are due by then fire."""
+    skipped, time = 0.0, asyncio.BaseEventLoop.time
+    monkeypatch.setattr(asyncio.BaseEventLoop, "time", lambda loop: time(loop) + skipped)
+
+    def skip(seconds):
+        nonlocal skipped
+        skipped += seconds
+
+    return skip
 
 
 @pytest.fixture
@@ -61,7 +71,7 @@ def test_a_def_body_runs_in_a_daemon_thread_and_an_async_one_on_the_loop():
 
 
 def test_def_bodies_run_at_the_same_time():
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=30)
 
     @task
     def meet():
@@ -77,7 +87,7 @@ def test_def_bodies_run_at_the_same_time():
 
 def test_there_are_never_more_threads_than_the_bound(pool):
     pool.size = 3
-    busy, most, lock = 0, 0, threading.Lock()
+    busy, most, lock, full = 0, 0, threading.Lock(), threading.Barrier(3)
 
     @task
     def count():
@@ -85,7 +95,7 @@ def test_there_are_never_more_threads_than_the_bound(pool):
         with lock:
             busy += 1
             most = max(most, busy)
-        time.sleep(0.002)
+        full.wait(30)
         with lock:
             busy -= 1
 
@@ -95,14 +105,14 @@ def test_there_are_never_more_threads_than_the_bound(pool):
             count()
 
     assert f.run().state.is_success()
-    assert most <= 3
+    assert most == pool.threads == 3
     assert ThreadPool().size >= 5
 
 
 def test_no_thread_is_started_beyond_the_bound(pool, gate):
     @task
     def hold():
-        gate.wait(5)
+        gate.wait(30)
 
     @flow
     async def f():
@@ -160,10 +170,13 @@ def test_an_error_that_python_can_not_pass_on_still_fails_the_task(error):
     assert error in (caught.value, caught.value.__cause__)
 
 
-def test_a_thread_that_is_left_behind_is_counted_reported_and_replaced(pool, gate):
-    @task(timeout=0.25)
+def test_a_thread_that_is_left_behind_is_counted_reported_and_replaced(pool, gate, later):
+    started = threading.Event()
+
+    @task(timeout=60)
     def hang():
-        gate.wait(5)
+        started.set()
+        gate.wait(30)
 
     @task
     def quick():
@@ -172,7 +185,9 @@ def test_a_thread_that_is_left_behind_is_counted_reported_and_replaced(pool, gat
     @flow
     async def f():
         hung = hang()
+        await begun(started)
         waiting = quick()
+        later(60)
         return states_of(await asyncio.gather(hung, waiting, return_exceptions=True))
 
     run = f.run()
@@ -189,10 +204,11 @@ def states_of(results):
     return [type(one).__name__ if isinstance(one, Exception) else one for one in results]
 
 
-def test_beyond_the_bound_bodies_wait_for_a_thread(pool, gate):
-    @task(timeout=0.25)
-    def hang():
-        gate.wait(5)
+def test_beyond_the_bound_bodies_wait_for_a_thread(pool, gate, later):
+    @task(timeout=60)
+    def hang(started):
+        started.set()
+        gate.wait(30)
 
     @task
     def quick():
@@ -201,34 +217,41 @@ def test_beyond_the_bound_bodies_wait_for_a_thread(pool, gate):
     @flow
     async def f():
         for _ in range(2):
+            hung = hang(started := threading.Event())
+            await begun(started)
+            later(60)
             with pytest.raises(TimeoutError):
-                await hang()
+                await hung
         handle = quick()
-        await asyncio.sleep(0.02)
+        for _ in range(3):
+            await asyncio.sleep(0)
         assert handle.state.name == "Running"
-        assert pool.abandoned == 2
+        assert (pool.threads, pool.abandoned) == (2, 2)
         gate.set()
         return await handle
 
     assert f.run().result() == "done"
 
 
-def test_a_body_that_had_no_thread_yet_is_taken_back(pool, gate):
+def test_a_body_that_had_no_thread_yet_is_taken_back(pool, gate, later):
     ran = []
 
     @task
     def hold():
-        gate.wait(5)
+        gate.wait(30)
 
-    @task(timeout=0.25)
+    @task(timeout=60)
     def never():
         ran.append(1)
 
     @flow
     async def f():
-        held = hold()
+        held, refused = hold(), never()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        later(60)
         with pytest.raises(TimeoutError):
-            await never()
+            await refused
         gate.set()
         await held
 
@@ -239,12 +262,14 @@ def test_a_body_that_had_no_thread_yet_is_taken_back(pool, gate):
     assert of_kind(run, "thread_abandoned") == []
 
 
-def test_others_that_end_meanwhile_are_not_reported_as_left_behind(pool, gate):
+def test_others_that_end_meanwhile_are_not_reported_as_left_behind(pool, gate, later):
     pool.size = 2
+    started = threading.Event()
 
-    @task(timeout=0.25)
+    @task(timeout=60)
     def hang():
-        gate.wait(5)
+        started.set()
+        gate.wait(30)
 
     @task
     def ends_later():
@@ -254,6 +279,8 @@ def test_others_that_end_meanwhile_are_not_reported_as_left_behind(pool, gate):
     async def f():
         hang()
         ends_later()
+        await begun(started)
+        later(60)
 
     run = f.run()
     assert [event.task for event in run.events if event.kind == "thread_abandoned"] == [1]
@@ -265,12 +292,11 @@ def test_cancelling_a_run_leaves_its_threads_behind(pool, gate):
     @task
     def hang():
         started.set()
-        gate.wait(5)
+        gate.wait(30)
 
     async def story():
         run = await flow(name="f")(lambda: hang()).start()
-        while not started.is_set():
-            await asyncio.sleep(0.001)
+        await begun(started)
         run.cancel()
         return await run.wait()
 
@@ -279,12 +305,22 @@ def test_cancelling_a_run_leaves_its_threads_behind(pool, gate):
     assert of_kind(run, "thread_abandoned") == [{"threads": 1}]
 
 
-def test_a_thread_that_comes_back_after_its_loop_was_closed_does_no_harm(pool, gate):
-    @task(timeout=0.25)
-    def hang():
-        gate.wait(5)
+def test_a_thread_that_comes_back_after_its_loop_was_closed_does_no_harm(pool, gate, later):
+    started = threading.Event()
 
-    flow(name="f")(lambda: hang()).run()
+    @task(timeout=60)
+    def hang():
+        started.set()
+        gate.wait(30)
+
+    @flow
+    async def f():
+        hang()
+        await begun(started)
+        later(60)
+
+    assert f.run().state.is_failed()
+    assert pool.abandoned == 1
     gate.set()
     until(lambda: pool.abandoned == 0, "the abandoned thread to come back")
     assert flow(name="f")(lambda: name_of_thread()).run().state.is_success()
@@ -327,13 +363,13 @@ def test_a_body_for_which_no_thread_can_be_started_fails_and_never_runs(pool, mo
     assert ran == [1]
 
 
-def test_a_thread_that_can_not_be_replaced_hides_no_timeout(pool, gate, monkeypatch):
+def test_a_thread_that_can_not_be_replaced_hides_no_timeout(pool, gate, later, monkeypatch):
     started = threading.Event()
 
-    @task(timeout=0.05)
+    @task(timeout=60)
     def hang():
         started.set()
-        gate.wait(5)
+        gate.wait(30)
 
     @task
     def waits():
@@ -345,11 +381,12 @@ def test_a_thread_that_can_not_be_replaced_hides_no_timeout(pool, gate, monkeypa
     @flow
     async def f():
         first, second = hang(), waits()
-        while not started.is_set():
-            await asyncio.sleep(0.001)
-        monkeypatch.setattr(threading.Thread, "start", no_thread)
-        with pytest.raises(TimeoutError):
-            await first
+        await begun(started)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_thread)
+            later(60)
+            with pytest.raises(TimeoutError):
+                await first
         gate.set()
         return await second
 

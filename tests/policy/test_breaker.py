@@ -10,8 +10,8 @@ from asyncflow.errors import AttemptTimedOut, BreakerOpen, IllegalMove, InvalidP
 from asyncflow.outcomes import Raised, Refused, Returned, Signalled, TimedOut
 from asyncflow.policy.breaker import MOVES, Breaker, Circuit
 from asyncflow.signals import ENDRUN, FAIL, RETRY, SKIP, SUCCESS
+from asyncflow.sim.clock import Clock
 from asyncflow.states import Success
-from tests.clock import Clock
 
 
 class Bench:

@@ -1,6 +1,5 @@
 import io
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +9,7 @@ from asyncflow.report.canvas import Look, cells, text_of
 from asyncflow.report.live import LiveView, watching
 from tests.events import HEADER, Story, flaky_network
 from tests.report.stories import in_flight, many
+from tests.waiting import until
 
 SHOWN_CURSOR, HIDDEN_CURSOR = "\x1b[?25h", "\x1b[?25l"
 
@@ -131,9 +131,7 @@ def test_the_terminal_is_put_right_however_the_block_ends(clock, error):
         with watching(world, Look(colour=True, live=True), out) as view:
             assert world.listeners == [view.listener]
             hear(view, in_flight(), clock)
-            deadline = time.monotonic() + 5
-            while "extract" not in out.getvalue() and time.monotonic() < deadline:
-                time.sleep(0.01)
+            until(lambda: "extract" in out.getvalue(), "the thread that draws")
             if error:
                 raise error
 

@@ -29,6 +29,8 @@ from asyncflow.scenario.values import Count, Range, Span, said
 from asyncflow.scenario.verdict import Report
 from asyncflow.scenario.wire_rules import PLACES
 
+pytestmark = pytest.mark.real_time("each scenario is played in the real world, too, and its policies wait")
+
 NEVER = 99
 """The number of an attempt, and of a request, that no shipped scenario comes to."""
 

@@ -23,9 +23,13 @@ def fault(flow: str, text: str, at: str = "") -> str:
     return f"[[fault]]\nat = {{ task = '{BODIES[flow]}'{at} }}\n{text}\n"
 
 
+SIMULATED = "world = 'simulated'\n"
+"""Put in front of what takes time."""
+
 RAISE = "do = 'raise'\nerror = 'OSError: no'"
+DELAY = "do = 'delay'\nseconds = '25s'"
 HANG = "do = 'hang'"
-TIMEOUT = "[policy.{task}]\ntimeout = '30ms'\n"
+TIMEOUT = "[policy.{task}]\ntimeout = '30s'\n"
 
 
 @pytest.mark.parametrize(
@@ -36,8 +40,8 @@ TIMEOUT = "[policy.{task}]\ntimeout = '30ms'\n"
         ("", RAISE, ("Failed", 3, 3), 0, None, "Failed"),
         (", attempt = 1, when = 'after'", RAISE, ("Success", 2, 2), 2, 1, "Success"),
         (", when = 'after'", RAISE, ("Failed", 3, 3), 3, None, "Failed"),
-        ("", "do = 'delay'\nseconds = '5ms'", ("Success", 1, 1), 1, 1, "Success"),
-        (", when = 'after'", "do = 'delay'\nseconds = '5ms'", ("Success", 1, 1), 1, 1, "Success"),
+        ("", DELAY, ("Success", 1, 1), 1, 1, "Success"),
+        (", when = 'after'", DELAY, ("Success", 1, 1), 1, 1, "Success"),
         (", attempt = 1", HANG, ("Success", 2, 2), 1, 1, "Success"),
         ("", HANG, ("TimedOut", 3, 3), 0, None, "Failed"),
         (", when = 'after'", HANG, ("TimedOut", 3, 3), 3, None, "Failed"),
@@ -57,9 +61,10 @@ def test_an_action_at_a_task_gives_these_states_attempts_and_calls(
     value: object,
     flow_state: str,
 ) -> None:
+    world = SIMULATED if text in (DELAY, HANG) else ""
     timeout = TIMEOUT.format(task=BODIES[flow]) if text == HANG else ""
     results = f"[expect]\nresult = {value}" if value is not None else ""
-    report = rehearse(tmp_path, fault(flow, text, at) + timeout + results, flow)
+    report = rehearse(tmp_path, world + fault(flow, text, at) + timeout + results, flow)
     assert told(report, BODIES[flow]) == outcome
     assert done == [BODIES[flow]] * ran
     assert report.history.state.name == flow_state
@@ -97,23 +102,23 @@ def test_every_signal_gives_these_states_attempts_and_calls(
 
 
 def test_a_delay_lasts_as_long_as_it_says_and_is_part_of_the_attempt(flow: str, tmp_path: Path) -> None:
-    report = rehearse(tmp_path, fault(flow, "do = 'delay'\nseconds = '40ms'"), flow)
+    report = rehearse(tmp_path, SIMULATED + fault(flow, DELAY), flow)
     (attempt,) = report.history.tasks[0].attempts
-    assert 0.039 <= attempt.ended - attempt.started < 1
+    assert attempt.ended - attempt.started == pytest.approx(25)
 
 
 def test_a_delay_longer_than_the_timeout_is_cut_by_it(flow: str, tmp_path: Path) -> None:
     text = fault(flow, "do = 'delay'\nseconds = '1m'", ", attempt = 1") + TIMEOUT.format(task=BODIES[flow])
-    report = rehearse(tmp_path, text, flow)
+    report = rehearse(tmp_path, SIMULATED + text, flow)
     assert [attempt.outcome for attempt in report.history.tasks[0].attempts] == ["timed out", "succeeded"]
     assert fired(report) == [1]
 
 
 def test_retry_waits_as_long_as_its_signal_says(flow: str, tmp_path: Path) -> None:
-    text = fault(flow, "do = 'signal'\nsignal = 'RETRY'\ndelay = '30ms'", ", attempt = 1")
-    (wait,) = rehearse(tmp_path, text, flow).history.tasks[0].waits
-    assert wait.detail["delay"] == 0.03
-    assert wait.ended - wait.started >= 0.029
+    text = fault(flow, "do = 'signal'\nsignal = 'RETRY'\ndelay = '1h'", ", attempt = 1")
+    (wait,) = rehearse(tmp_path, SIMULATED + text, flow).history.tasks[0].waits
+    assert wait.detail["delay"] == 3600
+    assert wait.ended - wait.started == pytest.approx(3600)
 
 
 def test_what_a_fault_says_is_in_the_state(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from asyncflow import states
 from asyncflow.history import RunHistory, fold
 from asyncflow.scenario.check import Check
 from asyncflow.scenario.verdict import FaultCount, Repeats, Report
-from asyncflow.sim.trace_diff import Difference
+from asyncflow.sim.trace.diff import Difference
 from tests.events import Story, fail_parse
 from tests.scenario.rehearsing import rehearse
 

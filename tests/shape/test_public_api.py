@@ -48,6 +48,10 @@ def test_the_list_has_every_public_path():
     assert PATHS == [
         "asyncflow",
         "asyncflow.policies",
+        "asyncflow.schedules",
+        "asyncflow.schedules.adjustments",
+        "asyncflow.schedules.clocks",
+        "asyncflow.schedules.filters",
         "asyncflow.signals",
         "asyncflow.states",
         "asyncflow.tasks",

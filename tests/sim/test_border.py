@@ -11,7 +11,8 @@ import time
 import pytest
 
 from asyncflow.errors import Escaped
-from asyncflow.sim import Simulation, border
+from asyncflow.sim import Simulation
+from asyncflow.sim.border import guarding as border
 from tests.sim.kit import play
 
 

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from asyncflow.sim import dates
 from asyncflow.sim.clock import EPOCH
+from asyncflow.sim.entropy import dates
 from tests.sim.kit import play
 
 NOW = EPOCH + 90.25

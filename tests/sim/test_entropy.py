@@ -18,8 +18,10 @@ import pytest
 
 from asyncflow import ambient
 from asyncflow.errors import UsageError
-from asyncflow.sim import Simulation, chance, clocks, entropy
+from asyncflow.sim import Simulation
 from asyncflow.sim.clock import EPOCH
+from asyncflow.sim.entropy import chance, clocks
+from asyncflow.sim.entropy import patching as entropy
 from tests.sim.kit import play
 
 DRAWS = {
@@ -287,7 +289,7 @@ def test_entering_that_fails_half_way_puts_everything_back(broken, monkeypatch):
     def fails(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(f"asyncflow.sim.entropy.{broken}", fails)
+    monkeypatch.setattr(f"asyncflow.sim.entropy.patching.{broken}", fails)
     simulation = Simulation()
     with (
         pytest.raises(ZeroDivisionError),

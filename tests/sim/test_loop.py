@@ -364,8 +364,7 @@ def test_what_a_callback_held_is_let_go_of_before_the_clock_moves():
         nonlocal loop
         loop = asyncio.get_running_loop()
         loop.call_later(1, Thing().touch)
-        await asyncio.sleep(1)
-        await asyncio.sleep(1)
+        await asyncio.sleep(2)
 
     seen, loop = [], None
     run(main())
@@ -410,6 +409,7 @@ def test_the_collector_is_as_it_was_after_a_run():
     async def main():
         return gc.isenabled()
 
+    frozen = gc.get_freeze_count()
     assert gc.isenabled()
     assert run(main()) is False
     assert gc.isenabled()
@@ -419,4 +419,4 @@ def test_the_collector_is_as_it_was_after_a_run():
         assert not gc.isenabled()
     finally:
         gc.enable()
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() <= frozen

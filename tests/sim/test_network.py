@@ -11,7 +11,7 @@ import pytest
 
 from asyncflow.errors import Escaped
 from asyncflow.sim import Simulation, run
-from asyncflow.wire.plan import WireFault
+from asyncflow.wire.plan import WireFault, WirePlan
 from tests.sim.networking import HOST, Recorder, connected, fault, play
 
 
@@ -356,8 +356,20 @@ async def clients_can_be_sent_away():
     ],
     ids=lambda program: program.__name__,
 )
+@pytest.mark.real_time("the real transports are what the simulated ones are compared with")
 def test_simulated_servers_do_what_real_ones_do(program):
     assert run(program()) == asyncio.run(program())
+
+
+def test_a_server_that_can_t_have_all_its_addresses_has_none():
+    async def program():
+        async with await asyncio.start_server(silent, "127.0.0.1", 8080):
+            with pytest.raises(OSError, match="already in use"):
+                await asyncio.start_server(silent, ["127.0.0.2", "127.0.0.1"], 8080)
+            async with await asyncio.start_server(silent, ["127.0.0.2", "127.0.0.3"], 8080) as server:
+                return [sock.getsockname() for sock in server.sockets]
+
+    assert run(program()) == [("127.0.0.2", 8080), ("127.0.0.3", 8080)]
 
 
 def test_a_server_on_a_socket_of_one_s_own_has_another_way():
@@ -369,28 +381,84 @@ def test_a_server_on_a_socket_of_one_s_own_has_another_way():
         run(program())
 
 
-def test_servers_see_their_own_context_in_every_connection():
+def test_every_connection_of_a_server_has_a_context_of_its_own():
     who = contextvars.ContextVar("who", default="nobody")
     seen = []
 
-    async def serve(reader, writer):
-        seen.append(who.get())
-        who.set("visited")
-        writer.close()
+    class Visited(Recorder):
+        def connection_made(self, transport):
+            seen.append(who.get())
+            who.set("visited")
+            super().connection_made(transport)
+
+        def data_received(self, data):
+            seen.append(who.get())
+            who.set("read from")
+            self.transport.close()
 
     async def program():
+        loop = asyncio.get_running_loop()
         who.set("server")
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await loop.create_server(Visited, "127.0.0.1", 0)
         who.set("client")
         async with server:
             for _ in range(2):
-                reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-                await reader.read()
-                writer.close()
+                _, client = await loop.create_connection(Recorder, *server.sockets[0].getsockname())
+                client.transport.write(b"hello")
+                await client.lost
         return who.get()
 
-    assert run(program()) == "client"
-    assert seen == ["server", "server"]
+    assert run(program()) == asyncio.run(program()) == "client"
+    assert seen == ["server"] * 8
+
+
+def test_whoever_comes_as_the_server_closes_is_sent_away():
+    async def program(sim):
+        server = await published(sim)
+        _, client = await asyncio.get_running_loop().create_connection(Recorder, HOST, 443)
+        server.close()
+        return type(await client.lost).__name__
+
+    assert play(program).value == "ConnectionResetError"
+
+
+def test_a_reset_waits_for_whoever_takes_the_connection_up():
+    async def program(sim):
+        loop = asyncio.get_running_loop()
+        async with await published(sim):
+            sock = socket.socket()
+            sock.setblocking(False)
+            await loop.sock_connect(sock, ("198.18.0.1", 443))
+            await asyncio.sleep(7)
+            _, client = await loop.create_connection(Recorder, sock=sock)
+            return type(await client.lost).__name__, client.notes
+
+    lost = "ConnectionResetError"
+    assert play(program, fault("reset-all", window=(5.0, 6.0))).value == (lost, ["made", f"lost {lost}"])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="servers know their clients since Python 3.13")
+def test_clients_are_sent_away_in_the_order_in_which_they_came():
+    async def program():
+        loop = asyncio.get_running_loop()
+        order = []
+
+        class Numbered(Recorder):
+            def connection_lost(self, error):
+                order.append(self.received)
+                super().connection_lost(error)
+
+        server = await loop.create_server(Numbered, "127.0.0.1", 0)
+        for number in range(30):
+            _, client = await loop.create_connection(Recorder, *server.sockets[0].getsockname())
+            client.transport.write(b"%d" % number)
+        await asyncio.sleep(1)
+        server.close()
+        server.close_clients()
+        await server.wait_closed()
+        return order
+
+    assert run(program()) == [b"%d" % number for number in range(30)]
 
 
 # ---------------------------------------------------------------------- repeatable
@@ -428,6 +496,18 @@ def test_the_trace_tells_of_a_connection_from_beginning_to_end():
         "0.001500 net.eof client>www.example.org#1 up",
         "0.002000 net.eof client>www.example.org#1 down",
     ]
+
+
+def test_strikes_are_in_the_trace_and_told_to_the_plan_s_own_listener():
+    told = []
+
+    async def program(sim):
+        sim.network.plan = WirePlan([fault("refuse")], on_strike=lambda fault, where: told.append(where))
+        async with await published(sim):
+            await outcome()
+
+    assert "0.000000 fault refuse refuse service=www.example.org connection=1" in play(program).lines
+    assert told == [{"service": HOST, "connection": 1}]
 
 
 def test_a_simulation_needs_no_plan():

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.trace import Trace
-from asyncflow.sim.trace_text import Parsed, Scrubber, field_of, parsed, value_of
+from asyncflow.sim.trace.text import Parsed, Scrubber, field_of, parsed, value_of
+from asyncflow.sim.trace.trace import Trace
 
 
 def traced(*emitted: tuple[Any, ...], at: float = 0.0) -> Trace:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncflow.sim.trace_diff import Difference, first_difference, header_differences
-from asyncflow.sim.trace_file import TraceHeader
-from asyncflow.sim.trace_text import Scrubber, line_of
+from asyncflow.sim.trace.diff import Difference, first_difference, header_differences
+from asyncflow.sim.trace.file import TraceHeader
+from asyncflow.sim.trace.text import Scrubber, line_of
 
 HEADER = TraceHeader(scenario="x", variant=None, seed=7, python="3.11", hash_seed="0")
 LINES = [line_of(number / 4, "tick", [number], Scrubber()) for number in range(8)]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from asyncflow.events import Event, RunHeader
 from asyncflow.sim.clock import Clock
-from asyncflow.sim.trace import Trace
-from asyncflow.sim.trace_events import EventLines
+from asyncflow.sim.trace.events import EventLines
+from asyncflow.sim.trace.trace import Trace
 from asyncflow.states import Failed
 
 HEADER = RunHeader("id", "quiet-heron", "etl", 1700000000.0, scenario="x", seed=7)

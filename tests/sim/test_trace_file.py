@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from asyncflow.errors import NotFound, UsageError
-from asyncflow.sim.trace_file import TraceHeader, read, write
+from asyncflow.sim.trace.file import TraceHeader, read, write
 
 HEADER = TraceHeader(
     scenario="fail_parse",

@@ -67,6 +67,17 @@ async def closing_on_unread_data_resets():
         return await both_lost(client, server), server.received
 
 
+async def closing_over_an_unread_end_is_in_good_order():
+    async with connected(stays_open=True) as (client, server):
+        server.transport.pause_reading()
+        client.transport.write_eof()
+        await asyncio.sleep(0.05)
+        server.transport.close()
+        await client.ended.wait()
+        client.transport.close()
+        return await both_lost(client, server), client.notes, server.notes
+
+
 async def writing_to_a_closed_peer_is_answered_with_a_reset():
     async with connected(stays_open=True) as (client, server):
         server.transport.close()
@@ -240,6 +251,7 @@ AGREED = (
     an_abort_forgets_what_waits_in_the_buffer,
     lingering_for_no_time_resets,
     closing_on_unread_data_resets,
+    closing_over_an_unread_end_is_in_good_order,
     writing_to_a_closed_peer_is_answered_with_a_reset,
     a_half_closed_connection_still_carries_answers,
     both_sides_may_close_at_once,
@@ -261,5 +273,6 @@ AGREED = (
     sys.platform == "win32", reason="resets differ on Windows; the simulation is a kernel of Unix"
 )
 @pytest.mark.parametrize("program", AGREED, ids=lambda program: program.__name__)
+@pytest.mark.real_time("the real transports are what the simulated ones are compared with")
 def test_the_simulated_transports_do_what_real_ones_do(program):
     assert run(program()) == asyncio.run(program())

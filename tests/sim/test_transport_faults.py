@@ -167,6 +167,19 @@ def test_a_writer_that_is_closing_is_let_go_by_a_reset():
     assert told(program) == (False, "ConnectionResetError")
 
 
+def test_what_comes_while_a_closed_transport_flushes_is_unread_and_resets():
+    async def program(client, server):
+        client.transport.pause_reading()
+        server.transport.write(LARGE)
+        server.transport.close()
+        client.transport.write(b"never read")
+        await asyncio.sleep(1)
+        client.transport.resume_reading()
+        return type(await client.lost).__name__, server.received
+
+    assert told(program) == ("ConnectionResetError", b"")
+
+
 def test_writing_to_a_peer_that_has_reset_is_noticed_although_nothing_is_read():
     async def program(client, server):
         client.transport.pause_reading()

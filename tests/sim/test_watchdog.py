@@ -11,7 +11,8 @@ import time
 import pytest
 
 from asyncflow.errors import Escaped
-from asyncflow.sim import Simulation, watchdog
+from asyncflow.sim import Simulation
+from asyncflow.sim.border import watchdog
 from tests.sim.kit import play
 
 SHORT = 0.08

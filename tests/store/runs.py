@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from asyncflow.events import Event, RunHeader
 from asyncflow.ports import Journal, Store
 from asyncflow.states import Failed, Running, State, Success
+from asyncflow.store import SQLiteStore
 
 
 def header(run_id: str = "0fa1", **known: Any) -> RunHeader:
@@ -58,11 +60,16 @@ def append_all(journal: Journal, happened: list[tuple[Any, ...]]) -> None:
         append(event)
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    """Return when it is so; give up after a time that only a bug takes."""
-    async with asyncio.timeout(5):
-        while not is_so():
-            await asyncio.sleep(0.001)
+async def begins(store: SQLiteStore) -> Callable[[], Awaitable[None]]:
+    """Return what to await for the moment at which the store's thread begins its next statement."""
+    begun = threading.Event()
+    assert store._database is not None
+    await store._database._connection.set_trace_callback(lambda _: begun.set())
+
+    async def wait() -> None:
+        assert await asyncio.to_thread(begun.wait, 30)
+
+    return wait
 
 
 def litter(path: Path) -> list[str]:

@@ -18,7 +18,7 @@ from asyncflow.events import RunSummary
 from asyncflow.store import SQLiteStore
 from asyncflow.store.database import Database
 
-from .runs import a_kept_run, append_all, as_read, events_of_a_run, header, litter
+from .runs import a_kept_run, append_all, as_read, begins, events_of_a_run, header, litter
 
 
 def _new(before: list[threading.Thread]) -> list[threading.Thread]:
@@ -130,7 +130,10 @@ async def test_closing_leaves_one_file_and_no_thread(path: Path) -> None:
     await store.close()
 
 
-async def test_abandoning_stops_the_thread_and_keeps_what_was_committed(path: Path) -> None:
+async def test_abandoning_stops_the_thread_and_keeps_what_was_committed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncflow.store.writer.LINGER", 0.0)
     before = threading.enumerate()
     store = SQLiteStore(path)
     await store.open()
@@ -140,7 +143,8 @@ async def test_abandoning_stops_the_thread_and_keeps_what_was_committed(path: Pa
     append_all(journal, events_of_a_run()[1:])
     store.abandon()
     store.abandon()
-    await asyncio.sleep(0.02)  # were the timer still armed, it would strike now
+    for _ in range(3):
+        await asyncio.sleep(0)  # were the timer still armed, it would strike now
     assert _all_end(before)
     with pytest.raises(StoreError, match="not open"):
         await journal.commit()
@@ -238,7 +242,7 @@ async def test_closing_stops_the_thread_however_often_it_is_cancelled(
     closing = asyncio.ensure_future(store.close())
     for _ in range(times):
         for _ in range(turns):
-            await asyncio.sleep(0.0001)
+            await asyncio.sleep(0.0001)  # for real, if hardly: what is met is a thread, somewhere in its work
         closing.cancel()
     await asyncio.wait([closing])
     assert _all_end(before)
@@ -269,10 +273,11 @@ def test_a_write_that_outlives_its_event_loop_is_waited_for_and_leaves_no_traceb
 
     async def torn_down() -> None:
         await store.open()
+        writing = await begins(store)
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         committing = asyncio.ensure_future(store.journal(header()).commit())
-        await asyncio.sleep(0.03)
+        await writing()
         await tear_down(store)
         committing.cancel()
         holder.close()
@@ -291,7 +296,7 @@ async def test_opening_that_is_cancelled_leaves_nothing_and_can_be_done_again(
     store = SQLiteStore(path)
     opening = asyncio.ensure_future(store.open())
     for _ in range(turns):
-        await asyncio.sleep(pause)
+        await asyncio.sleep(pause)  # as above
     opening.cancel()
     await asyncio.wait([opening])
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("asyncflow")] == []

@@ -12,11 +12,12 @@ import pytest
 
 from asyncflow.errors import StoreError
 from asyncflow.events import RunSummary
+from asyncflow.sim.clock import Clock
 from asyncflow.store import MemoryStore, SQLiteStore, open_or_memory
 from asyncflow.store.database import Database
 from asyncflow.store.schema import APPLICATION_ID
 
-from .runs import a_kept_run, append_all, as_read, events_of_a_run, header
+from .runs import a_kept_run, append_all, as_read, begins, events_of_a_run, header
 
 _WRITE_VERSION = 18
 """The byte of a SQLite file that makes it read-only, for any user, when it is above 2."""
@@ -162,7 +163,7 @@ async def test_a_new_file_that_another_process_holds_is_refused_after_a_bounded_
 
 @pytest.mark.parametrize(("times", "opens"), [(1, True), (1000, False)])
 async def test_opening_tries_again_for_a_while_where_sqlite_itself_does_not_wait(
-    path: Path, monkeypatch: pytest.MonkeyPatch, *, times: int, opens: bool
+    path: Path, monkeypatch: pytest.MonkeyPatch, virtual_clock: Clock, *, times: int, opens: bool
 ) -> None:
     fetch = Database.fetch
     left = times
@@ -177,14 +178,15 @@ async def test_opening_tries_again_for_a_while_where_sqlite_itself_does_not_wait
         return await fetch(self, statement, fields)
 
     monkeypatch.setattr(Database, "fetch", busy)
-    store = SQLiteStore(path, wait=0.05)
+    store = SQLiteStore(path, wait=5.0)
     if opens:
         await store.open()
         await store.close()
     else:
         with pytest.raises(StoreError, match="another process has held it for too long"):
             await store.open()
-        assert 1 < times - left < 20
+        assert 5 <= virtual_clock.now < 5.1
+        assert 10 < times - left < 1000
 
 
 async def test_a_store_that_another_process_writes_to_can_be_opened_and_read(path: Path) -> None:
@@ -217,9 +219,10 @@ async def test_a_commit_goes_through_when_the_other_process_lets_go_in_time(path
     store = SQLiteStore(path, wait=5.0)
     await store.open()
     journal = store.journal(header())
+    writing = await begins(store)
     with _held_by_another(path):
         committing = asyncio.ensure_future(journal.commit())
-        await asyncio.sleep(0.03)
+        await writing()
         assert not committing.done()
     await committing
     await store.close()
@@ -292,12 +295,12 @@ async def test_a_write_that_took_effect_but_was_not_confirmed_is_repeated_withou
 async def test_a_disk_that_gives_no_answer_is_told_after_a_bounded_wait(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asyncflow.store.database._PATIENCE", -0.9)
+    monkeypatch.setattr("asyncflow.store.database._PATIENCE", -0.98)
     store = SQLiteStore(path, wait=1.0)
     await store.open()
     journal = store.journal(header())
     append_all(journal, events_of_a_run())
-    with _held_by_another(path), pytest.raises(StoreError, match=r"the disk gave no answer for 0\.1 s"):
+    with _held_by_another(path), pytest.raises(StoreError, match=r"the disk gave no answer for 0\.02 s"):
         await journal.commit()
     await journal.commit()
     assert await store.events(header().id) == as_read(events_of_a_run())

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from asyncflow.errors import StoreError
+from asyncflow.sim.clock import Clock
 from asyncflow.store.journal import SQLiteJournal
 from asyncflow.store.writer import EVENTS_PER_BATCH, LINGER, RUNS_PER_BATCH, Writer
 
-from .runs import append_all, events_of_a_run, header, until
+from .runs import append_all, events_of_a_run, header
 
 EVENT = (0.5, "task_called", 1, 0, {"name": "load", "key": "load-1", "upstream": []})
 
@@ -37,15 +38,15 @@ class File:
 
 
 @pytest.fixture
-def file() -> File:
+def file(virtual_clock: Clock) -> File:
+    """What is written to in virtual time: a moment is as long as it says."""
     return File()
 
 
-@pytest.fixture
-async def writer(file: File) -> Writer:
-    started = Writer(Path("asyncflow.db"), file.write)
-    started.start(asyncio.get_running_loop())
-    return started
+def started(file: File) -> Writer:
+    writer = Writer(Path("asyncflow.db"), file.write)
+    writer.start(asyncio.get_running_loop())
+    return writer
 
 
 def journal(writer: Writer, run_id: str = "a") -> SQLiteJournal:
@@ -54,24 +55,27 @@ def journal(writer: Writer, run_id: str = "a") -> SQLiteJournal:
     return made
 
 
-async def test_events_are_written_a_moment_later_without_a_commit(writer: Writer, file: File) -> None:
+async def test_events_are_written_a_moment_later_without_a_commit(file: File) -> None:
+    writer = started(file)
     mine = journal(writer)
     append_all(mine, events_of_a_run())
+    await asyncio.sleep(LINGER * 0.9)
     assert file.batches == []
-    await until(lambda: mine.kept == len(mine.events))
+    await asyncio.sleep(LINGER * 0.2)
+    assert mine.kept == len(mine.events)
     assert file.runs == [["a"]]
 
 
-async def test_events_of_all_runs_share_a_batch(writer: Writer, file: File) -> None:
+async def test_events_of_all_runs_share_a_batch(file: File) -> None:
+    writer = started(file)
     for name in "abc":
         append_all(journal(writer, name), events_of_a_run())
     await writer.settle()
     assert file.runs == [["a", "b", "c"]]
 
 
-async def test_nothing_ticks_while_nothing_waits(
-    writer: Writer, file: File, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_nothing_ticks_while_nothing_waits(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = started(file)
     loop = asyncio.get_running_loop()
     armed: list[float] = []
     call_later = loop.call_later
@@ -94,25 +98,26 @@ async def test_nothing_ticks_while_nothing_waits(
     assert armed == []
 
 
-async def test_a_commit_does_not_wait_for_the_timer(writer: Writer, file: File) -> None:
-    loop = asyncio.get_running_loop()
+async def test_a_commit_does_not_wait_for_the_timer(file: File, virtual_clock: Clock) -> None:
+    writer = started(file)
     mine = journal(writer)
-    started = loop.time()
     for _ in range(20):
         mine.append(EVENT)
         await mine.commit()
-    assert loop.time() - started < 20 * LINGER
+    assert virtual_clock.now == 0
     assert len(file.batches) == 20
 
 
-async def test_a_commit_of_nothing_new_writes_nothing(writer: Writer, file: File) -> None:
+async def test_a_commit_of_nothing_new_writes_nothing(file: File) -> None:
+    writer = started(file)
     mine = journal(writer)
     await mine.commit()
     await mine.commit()
     assert len(file.batches) == 1
 
 
-async def test_batches_are_bounded_in_events_and_in_runs(writer: Writer, file: File) -> None:
+async def test_batches_are_bounded_in_events_and_in_runs(file: File) -> None:
+    writer = started(file)
     long = journal(writer)
     for _ in range(3 * EVENTS_PER_BATCH + 1):
         long.append(EVENT)
@@ -124,7 +129,8 @@ async def test_batches_are_bounded_in_events_and_in_runs(writer: Writer, file: F
     assert firsts == [0, EVENTS_PER_BATCH, 2 * EVENTS_PER_BATCH, 3 * EVENTS_PER_BATCH]
 
 
-async def test_a_long_run_does_not_keep_a_short_one_waiting(writer: Writer, file: File) -> None:
+async def test_a_long_run_does_not_keep_a_short_one_waiting(file: File) -> None:
+    writer = started(file)
     long, short = journal(writer, "long"), journal(writer, "short")
     for _ in range(10 * EVENTS_PER_BATCH):
         long.append(EVENT)
@@ -145,11 +151,13 @@ async def test_events_appended_during_a_write_wait_for_the_next_moment(file: Fil
     for _ in range(20):
         await asyncio.sleep(0)
     assert len(file.batches) == 1
-    await until(lambda: len(file.batches) > 1)
+    await asyncio.sleep(LINGER * 1.5)
+    assert len(file.batches) == 2
     busy.abandon()
 
 
-async def test_a_failure_is_told_to_everyone_who_waits(writer: Writer, file: File) -> None:
+async def test_a_failure_is_told_to_everyone_who_waits(file: File) -> None:
+    writer = started(file)
     file.broken = True
     both = [journal(writer, name) for name in "ab"]
     told = [asyncio.ensure_future(one.commit()) for one in both]
@@ -159,13 +167,15 @@ async def test_a_failure_is_told_to_everyone_who_waits(writer: Writer, file: Fil
     assert errors[0] is not errors[1]
 
 
-async def test_after_a_failure_only_a_commit_tries_again_and_once(writer: Writer, file: File) -> None:
+async def test_after_a_failure_only_a_commit_tries_again_and_once(file: File) -> None:
+    writer = started(file)
     mine = journal(writer)
     file.broken = True
     mine.append(EVENT)
-    await until(lambda: file.tries == 1)
+    await asyncio.sleep(LINGER * 2)
+    assert file.tries == 1
     mine.append(EVENT)
-    await asyncio.sleep(LINGER * 3)
+    await asyncio.sleep(3600)
     await writer.settle()
     assert file.tries == 1
     with pytest.raises(StoreError):
@@ -173,7 +183,8 @@ async def test_after_a_failure_only_a_commit_tries_again_and_once(writer: Writer
     assert file.tries == 2
 
 
-async def test_after_a_failure_nothing_is_lost_once_writing_works_again(writer: Writer, file: File) -> None:
+async def test_after_a_failure_nothing_is_lost_once_writing_works_again(file: File) -> None:
+    writer = started(file)
     mine = journal(writer)
     file.broken = True
     mine.append(EVENT)
@@ -185,12 +196,12 @@ async def test_after_a_failure_nothing_is_lost_once_writing_works_again(writer: 
     assert mine.kept == len(mine.events) == 2
     assert [row[-2] for batch in file.batches for row in batch] == [0]
     mine.append(EVENT)
-    await until(lambda: mine.kept == 3)
+    await asyncio.sleep(LINGER * 2)
+    assert mine.kept == 3
 
 
-async def test_a_cancelled_commit_disturbs_neither_the_writer_nor_the_others(
-    writer: Writer, file: File
-) -> None:
+async def test_a_cancelled_commit_disturbs_neither_the_writer_nor_the_others(file: File) -> None:
+    writer = started(file)
     first, second = journal(writer, "a"), journal(writer, "b")
     giving_up = asyncio.ensure_future(first.commit())
     staying = asyncio.ensure_future(second.commit())
@@ -202,11 +213,13 @@ async def test_a_cancelled_commit_disturbs_neither_the_writer_nor_the_others(
     assert first.kept == second.kept == 0
 
 
-async def test_stopping_tries_once_more_and_then_lets_be(writer: Writer, file: File) -> None:
+async def test_stopping_tries_once_more_and_then_lets_be(file: File) -> None:
+    writer = started(file)
     mine = journal(writer)
     mine.append(EVENT)
     file.broken = True
-    await until(lambda: file.tries == 1)
+    await asyncio.sleep(LINGER * 2)
+    assert file.tries == 1
     await writer.stop()
     assert file.tries == 2
     mine.append(EVENT)
@@ -216,7 +229,8 @@ async def test_stopping_tries_once_more_and_then_lets_be(writer: Writer, file: F
     assert mine.kept == 2
 
 
-async def test_stopping_waits_for_the_write_that_is_under_way(writer: Writer, file: File) -> None:
+async def test_stopping_waits_for_the_write_that_is_under_way(file: File) -> None:
+    writer = started(file)
     mine = journal(writer)
     mine.append(EVENT)
     await writer.stop()
@@ -224,7 +238,7 @@ async def test_stopping_waits_for_the_write_that_is_under_way(writer: Writer, fi
     assert [task.get_name() for task in asyncio.all_tasks() if "writer" in task.get_name()] == []
 
 
-async def test_a_bug_in_writing_leaves_nobody_waiting(writer: Writer, file: File) -> None:
+async def test_a_bug_in_writing_leaves_nobody_waiting() -> None:
     async def write(batch: list[tuple[Any, ...]]) -> None:
         raise ZeroDivisionError("a bug")
 
@@ -248,9 +262,8 @@ async def test_appending_never_raises_without_a_loop() -> None:
 
 
 @pytest.mark.parametrize("turns", range(4))
-async def test_a_commit_hears_that_the_writer_was_abandoned_at_any_moment(
-    writer: Writer, file: File, turns: int
-) -> None:
+async def test_a_commit_hears_that_the_writer_was_abandoned_at_any_moment(file: File, turns: int) -> None:
+    writer = started(file)
     file.broken = True
     mine = journal(writer)
     committing = asyncio.ensure_future(mine.commit())
@@ -283,8 +296,9 @@ async def test_an_abandoned_write_ends_and_does_not_disturb_the_next_start(file:
 
 
 async def test_a_commit_that_comes_as_a_write_ends_is_served_at_once(
-    writer: Writer, file: File, monkeypatch: pytest.MonkeyPatch
+    file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    writer = started(file)
     monkeypatch.setattr("asyncflow.store.writer.LINGER", 3600.0)
     mine = journal(writer)
     for turns in range(12):
@@ -317,16 +331,16 @@ async def test_stopping_waits_for_full_batches_that_came_meanwhile() -> None:
     assert mine.kept == len(mine.events)
 
 
-def test_a_writer_whose_event_loop_died_in_the_middle_writes_in_the_next_one(file: File) -> None:
+def test_a_writer_whose_event_loop_died_in_the_middle_writes_in_the_next_one() -> None:
     async def hang(batch: list[tuple[Any, ...]]) -> None:
+        first.stop()
         await asyncio.get_running_loop().create_future()
 
-    writer = Writer(Path("asyncflow.db"), hang)
+    writer, file = Writer(Path("asyncflow.db"), hang), File()
     first = asyncio.new_event_loop()
     first.set_exception_handler(lambda *_: None)  # it would log that the write was never finished
     writer.start(first)
     mine = journal(writer)
-    first.call_later(2 * LINGER, first.stop)
     first.run_forever()
     first.close()
     writer.abandon()
@@ -341,8 +355,9 @@ def test_a_writer_whose_event_loop_died_in_the_middle_writes_in_the_next_one(fil
 
 
 async def test_a_commit_is_served_when_an_interrupt_ate_the_end_of_the_last_write(
-    writer: Writer, file: File, monkeypatch: pytest.MonkeyPatch
+    file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    writer = started(file)
     with monkeypatch.context() as patched:
         patched.setattr(writer, "_drained", lambda task: None)
         mine = journal(writer)

@@ -10,16 +10,17 @@ from asyncflow.cli.command import declare
 from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
 
-_WORDS = ("scenario", "report", "run", "events", "runs", "flows", "scenarios", "comparison")
+_WORDS = ("scenario", "report", "run", "events", "runs", "flows", "served", "scenarios", "comparison")
 
 
 @declare(
     "schema",
     f"WHAT is one of {', '.join(_WORDS)}. `scenario` is the schema of scenario files, with which an editor "
     "completes and checks them. The others are those of what --json prints: `report` of scenario, `run` of "
-    "show and run, `events` of show --events, `comparison` of trace diff, and the lists.",
+    "show and run, `events` of show --events, `served` of a line of serve, `comparison` of trace diff, and "
+    "the lists.",
     examples=("asyncflow schema scenario > scenario.schema.json", "asyncflow schema runs"),
-    json=False,
+    json=None,
 )
 @click.argument("what", metavar="WHAT", type=click.Choice(_WORDS))
 @click.pass_obj

@@ -28,8 +28,8 @@ def command(settings: Settings, *, left: Path, right: Path) -> int:
     """Compare two traces."""
     from asyncflow.cli.traces import comparison, tell_difference
     from asyncflow.human import plural
-    from asyncflow.sim.trace_diff import first_difference, header_differences
-    from asyncflow.sim.trace_file import read
+    from asyncflow.sim.trace.diff import first_difference, header_differences
+    from asyncflow.sim.trace.file import read
 
     one, other = read(left), read(right)
     header = list(header_differences(one.header, other.header))

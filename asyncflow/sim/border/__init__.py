@@ -1,0 +1,1 @@
+"""What is real, and must not be touched in a simulated world: refused, remembered, named."""

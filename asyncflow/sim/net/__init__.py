@@ -1,0 +1,1 @@
+"""The network of a simulated world: names, listeners and connections, all in memory."""

@@ -1,0 +1,1 @@
+"""What happened in a simulated world, as canonical text: written, read and compared."""
