@@ -92,16 +92,14 @@ def resume(
 
 
 def log_failure(done: FlowRun) -> None:
-    """Log a run that failed or was paused in one line; any other is no news."""
+    """Log a run that failed or is paused in one line; any other is no news."""
+    state = done.state
     if done.is_failed():
-        state = done.state
         cause = f" {full_text_of(state.result)}" if isinstance(state.result, BaseException) else ""
         _log.error("flow run %s of %r ended %s: %s%s", done.name, done.flow.name, state, state.message, cause)
-    if done.is_paused():
-        _log.warning(
-            "flow run %s of %r is paused: %s. flow.resume(run, input=...) goes on",
-            *(done.name, done.flow.name, done.state.message),
-        )
+    elif done.is_paused():
+        text = "flow run %s of %r is paused: %s. flow.resume(run, input=...) goes on"
+        _log.warning(text, done.name, done.flow.name, state.message)
 
 
 def on_a_loop_of_its_own(story: Callable[[Callable[[FlowRun], None]], Coroutine[Any, Any, T]]) -> T:
@@ -120,12 +118,12 @@ def on_a_loop_of_its_own(story: Callable[[Callable[[FlowRun], None]], Coroutine[
     left = False
 
     def begun(flow_run: FlowRun) -> None:
-        going[:] = [*(each for each in going if not each.is_at_rest()), flow_run]
+        going[:] = [*(each for each in going if not each.has_stopped()), flow_run]
 
     try:
         return runner.run(story(begun))
     except KeyboardInterrupt:
-        going[:] = [flow_run for flow_run in going if not flow_run.is_at_rest()]
+        going[:] = [flow_run for flow_run in going if not flow_run.has_stopped()]
         left = bool(going)
         raise
     finally:

@@ -144,10 +144,6 @@ class RunFace(Stated):
             if error is not None:
                 raise error
 
-    def is_at_rest(self) -> bool:
-        """Whether nothing of the run goes on: it is final or paused."""
-        return self.state.is_final() or self.state.is_paused()
-
     def cancel(self, reason: str = "") -> None:
         """Cancel the run and all its task runs; it is final when they are."""
         if self._ended:

@@ -32,6 +32,10 @@ class Stated:
         """Whether the run waits to be resumed."""
         return self.state.is_paused()
 
+    def has_stopped(self) -> bool:
+        """Whether nothing more happens by itself: the run has ended, or is paused."""
+        return self.state.is_final() or self.state.is_paused()
+
     def is_cancelled(self) -> bool:
         """Whether the run was cancelled."""
         return self.state.is_cancelled()

