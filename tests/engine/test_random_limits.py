@@ -127,19 +127,23 @@ def test_the_rules_of_limits_and_rollback_hold(steps, cancel_at, again_after, fa
 
     run = run_virtual(story())
     assert watch.running == 0
-    # What a thread did just when it was cancelled counts for nothing: the task run is Cancelled.
-    kept = [name for name in watch.done if succeeded(run, name)]
-    assert watch.undone == (kept[::-1] if run.is_failed() else [])
+    assert watch.undone == (settled(run, steps)[::-1] if run.is_failed() else [])
     told = [event.detail["key"] for event in run.events if event.kind == "rolled_back"]
     assert len(told) == len(set(told)) == len(watch.undone)
 
 
-def succeeded(run, name: str) -> bool:
-    """Whether the task run, or the element of a map, that a body was of ended as a success."""
-    number, element = map(int, name.split("/"))
-    task_run = run.tasks[number]
-    return (task_run.children[element] if step_is_mapped(task_run) else task_run).state.is_success()
+def settled(run, steps) -> list[str]:
+    """Return what succeeded, in the order in which the run heard of it.
 
-
-def step_is_mapped(task_run) -> bool:
-    return hasattr(task_run, "plan")
+    A thread's result is heard of later than it is there, or never when its task run was cancelled meanwhile.
+    """
+    names: dict[int, str] = {}
+    for event in run.events:
+        if event.kind == "task_called" and "element_of" in event.detail:
+            names[event.task] = f"{event.detail['element_of'] - 1}/{event.detail['index']}"
+        elif event.kind == "task_called" and not steps[event.task - 1].mapped:
+            names[event.task] = f"{event.task - 1}/0"
+    ended = [
+        event for event in run.events if event.kind == "state_changed" and event.detail.name == "Success"
+    ]
+    return [names[event.task] for event in ended if event.task in names]
