@@ -15,6 +15,8 @@ import pytest
 from asyncflow.cli.commands.schema import schema_of
 from tests.cli.conftest import Call
 
+pytestmark = pytest.mark.real_time("serving follows the clock on the wall, and signals are of the real world")
+
 SERVED = """
 import asyncio, signal
 from datetime import datetime, timedelta, timezone
@@ -123,7 +125,6 @@ def test_what_can_not_be_served_says_so(af: Call, target: str, code: int, told: 
     assert done.stdout == ""
 
 
-@pytest.mark.real_time("a signal is of the real world, and the grace that follows it is what it is about")
 @pytest.mark.parametrize(
     ("name", "code"),
     [
