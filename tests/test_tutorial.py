@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections import namedtuple
@@ -12,8 +13,10 @@ import pytest
 
 from asyncflow import Flow, Parameter, signals, task
 from asyncflow.errors import InvalidTask
+from asyncflow.schedules import IntervalSchedule
 from asyncflow.states import State
 from asyncflow.tasks import SQLiteScript
+from tests.clock import run_virtual
 
 Complaint = namedtuple("Complaint", "received state product company narrative")
 
@@ -33,10 +36,14 @@ CREATE INDEX IF NOT EXISTS by_state ON complaint (state);
 """
 
 
+def current_time():
+    return asyncio.get_running_loop().time()
+
+
 class Etl:
     """The tutorial's flow: a table, extract, transform, load; the test says what goes wrong in parsing."""
 
-    def __init__(self, folder, *, parsing=lambda: None, flow_handlers=()):
+    def __init__(self, folder, *, parsing=lambda: None, flow_handlers=(), schedule=None, **extract):
         self.db = str(folder / "cfpbcomplaints.db")
         self.alerts = []
         db, alerts = self.db, self.alerts
@@ -47,8 +54,11 @@ class Etl:
 
         create_table = SQLiteScript(db=db, script=CREATE)
 
-        @task(state_handlers=[alert_failed])
+        self.asked = 0
+
+        @task(state_handlers=[alert_failed], **extract)
         def get_complaint_data():
+            self.asked += 1
             return json.loads(json.dumps(ANSWER))["hits"]["hits"]
 
         @task(state_handlers=[alert_failed])
@@ -75,7 +85,7 @@ class Etl:
                 cursor.executemany(insert, parsed or ())
                 connection.commit()
 
-        with Flow("my etl flow", state_handlers=[alert_failed, *flow_handlers]) as f:
+        with Flow("my etl flow", schedule, state_handlers=[alert_failed, *flow_handlers]) as f:
             self.table = create_table()
             self.raw = get_complaint_data()
             self.parsed = parse_complaint_data(self.raw)
@@ -109,6 +119,22 @@ def test_a_recorded_flow_may_be_run_again(tmp_path):
     for times in (1, 2, 3):
         assert etl.run()[0].is_success()
         assert len(etl.rows) == 5 * times
+
+
+def test_a_schedule_of_a_minute_with_a_cached_extract_asks_once_a_day(tmp_path):
+    each_minute = IntervalSchedule(interval=timedelta(minutes=1), runs=3)
+    etl = Etl(tmp_path, schedule=each_minute, cache_for=timedelta(days=1))
+
+    async def story():
+        begun = current_time()
+        run = await etl.flow.follow()
+        return run, current_time() - begun
+
+    run, seconds = run_virtual(story())
+    assert run.is_success()
+    assert 120 <= seconds <= 180
+    assert (etl.asked, len(etl.rows)) == (1, 15)
+    assert str(run.tasks["get_complaint_data"].state) == "Cached"
 
 
 def test_an_exception_in_parsing_stops_the_load_and_three_alerts_are_sent(tmp_path):
