@@ -146,6 +146,6 @@ def leave_at_once(code: int = INTERRUPTED) -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError, AttributeError):
-            continue
+        except (OSError, ValueError, AttributeError, RuntimeError):
+            continue  # RuntimeError: the signal came while this very stream was being written
     os._exit(code)

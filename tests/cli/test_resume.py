@@ -91,7 +91,9 @@ def test_a_run_that_nobody_knows_is_not_found(af: Call) -> None:
 def test_a_body_that_does_something_else_is_told_and_the_run_stays_paused(
     af: Call, paused: dict[str, Any]
 ) -> None:
-    Path("etl.py").write_text(FLOW.replace("rows = extract(size)", "rows = approve(size)"), encoding="utf-8")
+    # Of another length, or Python would take what it compiled within the same second.
+    changed = FLOW.replace("rows = extract(size)", "rows = approve(size)  # changed")
+    Path("etl.py").write_text(changed, encoding="utf-8")
     done = af("resume", paused["name"])
     assert done.exit_code == 1
     assert "call 1 of its body was 'extract', and is 'approve' now" in done.stderr
