@@ -129,3 +129,17 @@ def test_an_interrupted_process_does_not_wait_for_threads_of_user_code(
         thread.join()
     end(130)
     assert left == [130]
+
+
+def test_a_stream_that_is_being_written_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        def flush(self) -> None:
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    left: list[int] = []
+    monkeypatch.setattr(endings.os, "_exit", left.append)
+    monkeypatch.setattr(endings.sys, "stdout", Busy())
+    monkeypatch.setattr(endings.sys, "stderr", Busy())
+    endings.leave_at_once()
+    monkeypatch.undo()
+    assert left == [130]
