@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from asyncflow.history.record import Attempt, RunHistory, TaskHistory, outcome_of
 from asyncflow.report.canvas import Look
-from asyncflow.report.rows import Row, tries_text
+from asyncflow.report.rows import Row, row_of
 from asyncflow.report.track import draw_track
-from asyncflow.report.words import counts_of, mark_of
+from asyncflow.report.words import counts_of
 
 FEW = 6
 """The elements of a map that has no more are shown one by one."""
@@ -21,21 +21,12 @@ def map_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
     """Return the row of a mapped task."""
     elements = task.elements
     assert elements is not None
-    shown = mark_of(task)
     counts = counts_of(elements, unicode=look.unicode)
     spanned = _spanned(task, history)
     of = elements.expected
     size = elements.total if of is None or task.state.is_final else of
-    return Row(
-        name=f"{look.clean(task.name)} {look.sign('times')}{size}",
-        full=f"{look.of(shown)} {counts}",
-        word=f"{look.of(shown)} {look.clean(task.state.name)}",
-        sign=look.of(shown),
-        means=look.clean(shown.word),
-        style=shown.style,
-        tries=tries_text(task.attempt_count, task.call_count),
-        draw=lambda axis: draw_track(spanned, axis, look),
-    )
+    name = f"{look.clean(task.name)} {look.sign('times')}{size}"
+    return row_of(task, name, look, lambda axis: draw_track(spanned, axis, look), counts)
 
 
 def _spanned(task: TaskHistory, history: RunHistory) -> TaskHistory:
@@ -60,14 +51,4 @@ def element_rows(history: RunHistory, task: TaskHistory, look: Look, *, every: b
 
 
 def _element_row(element: TaskHistory, look: Look) -> Row:
-    shown = mark_of(element)
-    return Row(
-        name=f"  [{element.index}]",
-        full=f"{look.of(shown)} {look.clean(shown.word)}",
-        word=f"{look.of(shown)} {look.clean(element.state.name)}",
-        sign=look.of(shown),
-        means=look.clean(shown.word),
-        style=shown.style,
-        tries=tries_text(element.attempt_count, element.call_count),
-        draw=lambda axis: draw_track(element, axis, look),
-    )
+    return row_of(element, f"  [{element.index}]", look, lambda axis: draw_track(element, axis, look))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from asyncflow.history.record import TaskHistory
 from asyncflow.report.axis import Axis
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped, fit
+from asyncflow.report.words import mark_of
 
 GAP = 2
 """Cells between two columns."""
@@ -27,6 +29,32 @@ class Row:
     style: str
     tries: str
     draw: Callable[[Axis], Line]
+
+
+def row_of(
+    task: TaskHistory, name: str, look: Look, draw: Callable[[Axis], Line], words: str | None = None
+) -> Row:
+    """Return the row of a task run.
+
+    Args:
+        task: the task run.
+        name: what it is called there.
+        look: signs and colours.
+        draw: makes its track.
+        words: its state in full; the words of its mark when not given.
+    """
+    shown = mark_of(task)
+    means = look.clean(shown.word)
+    return Row(
+        name=name,
+        full=f"{look.of(shown)} {means if words is None else words}",
+        word=f"{look.of(shown)} {look.clean(task.state.name)}",
+        sign=look.of(shown),
+        means=means,
+        style=shown.style,
+        tries=tries_text(task.attempt_count, task.call_count),
+        draw=draw,
+    )
 
 
 @dataclass(frozen=True, slots=True)

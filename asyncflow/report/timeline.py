@@ -4,7 +4,7 @@
     task           state                  0 s       1 s       2 s       tries
     extract_posts  ↻ Success after retry  1▒⚡╌╌ 980 ms ╌╌2████████         2
 
-A run of very many tasks is told by name. See DESIGN for the marks; `words` has their signs.
+A run of very many tasks is told by name. `words` has the marks and their signs.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from asyncflow.report.axis import Axis
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped
 from asyncflow.report.lanes import activity_lane, breaker_lane, breaker_style
 from asyncflow.report.maps import element_rows, map_row
-from asyncflow.report.rows import GAP, Row, fit_columns, row_line, title_line, tries_text
+from asyncflow.report.rows import GAP, Row, fit_columns, row_line, row_of, title_line, tries_text
 from asyncflow.report.tally import Group, Tally, tally_of
 from asyncflow.report.track import draw_track
-from asyncflow.report.words import fill, mark, mark_of, plural
+from asyncflow.report.words import fill, mark, plural
 
 MOST_ROWS = 40
 """A run with more tasks than this is told by name."""
@@ -118,16 +118,11 @@ def _task_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
     """Return a task's row; one that waits for others says for which."""
     if task.elements is not None and task.elements.total:
         return map_row(task, history, look)
-    shown = mark_of(task)
-    return Row(
-        name=look.clean(task.name),
-        full=f"{look.of(shown)} {look.clean(shown.word)}",
-        word=f"{look.of(shown)} {look.clean(task.state.name)}",
-        sign=look.of(shown),
-        means=look.clean(shown.word),
-        style=shown.style,
-        tries=tries_text(task.attempt_count, task.call_count),
-        draw=lambda axis: draw_track(task, axis, look, _blocked_by(task, history)),
+    return row_of(
+        task,
+        look.clean(task.name),
+        look,
+        lambda axis: draw_track(task, axis, look, _blocked_by(task, history)),
     )
 
 
