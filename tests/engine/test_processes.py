@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from asyncflow.errors import InvalidTask, NotInFlow, NotPicklable, ProcessDied
 from asyncflow.sim import run as simulated
 from tests.engine import process_bodies as bodies
 from tests.engine.kit import states as final
+from tests.waiting import until
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and process groups")
 process = pytest.mark.process
@@ -38,13 +38,6 @@ def in_sim(body, *args, **kwargs):
         return await (await flow(name="f")(lambda: body(*args, **kwargs)).start()).wait()
 
     return simulated(story())
-
-
-def until(happened, what, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.005)
 
 
 def is_alive(pid):
@@ -339,7 +332,6 @@ def test_a_program_that_runs_its_flow_on_import_is_told_what_to_write(tmp_path):
     assert 'that run flows below `if __name__ == "__main__":`' in done.stdout, done.stderr
 
 
-@pytest.mark.real_time("it waits for other processes, which nothing but a look can tell")
 @process
 @posix
 @pytest.mark.parametrize("end", ["kill", "terminate"])
