@@ -1,12 +1,35 @@
-"""Short ways to run a flow in virtual time and to read what happened."""
+"""The smallest tasks, and short ways to run a flow in virtual time and to read what happened."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from asyncflow import task
 from asyncflow.engine import FlowRun
 from asyncflow.flow import Flow
 from tests.clock import run_virtual
+
+
+@task
+async def give(value=1):
+    return value
+
+
+@task
+async def double(value):
+    return 2 * value
+
+
+@task
+async def nap(seconds, value=None):
+    await asyncio.sleep(seconds)
+    return value
+
+
+@task
+async def fail(error=None):
+    raise error or ValueError("no")
 
 
 def play(flow: Flow[..., Any], /, *, seed: int = 7, **parameters: Any) -> FlowRun:

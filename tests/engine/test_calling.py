@@ -13,31 +13,10 @@ from asyncflow import Handle, Retry, TaskFailed, current, flow, signals, states,
 from asyncflow.engine import TaskRun
 from asyncflow.errors import HandleMisuse, InvalidFlow, LateEdge, NotInFlow, UsageError
 from tests.clock import run_virtual
-from tests.engine.kit import moves, of_kind, play
+from tests.engine.kit import double, fail, give, moves, nap, of_kind, play
 from tests.engine.kit import states as final
 
 Point = namedtuple("Point", "x y")
-
-
-@task
-async def give(value=1):
-    return value
-
-
-@task
-async def double(value):
-    return 2 * value
-
-
-@task
-async def nap(seconds, value=None):
-    await asyncio.sleep(seconds)
-    return value
-
-
-@task
-async def fail(error=None):
-    raise error or ValueError("no")
 
 
 class TestAHandle:

@@ -11,29 +11,8 @@ from asyncflow.engine import FlowRun, RunOptions, start
 from asyncflow.errors import InvalidFlow, NotInFlow, ParameterError, UsageError
 from asyncflow.store import MemoryStore
 from tests.clock import run_virtual
-from tests.engine.kit import moves, of_kind, play
+from tests.engine.kit import double, fail, give, moves, nap, of_kind, play
 from tests.engine.kit import states as final
-
-
-@task
-async def give(value=1):
-    return value
-
-
-@task
-async def double(value):
-    return 2 * value
-
-
-@task
-async def nap(seconds, value=None):
-    await asyncio.sleep(seconds)
-    return value
-
-
-@task
-async def fail(error=None):
-    raise error or ValueError("no")
 
 
 @flow
