@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
@@ -20,6 +21,21 @@ _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
 _USERS, _OTHERS, _OURS, _STANDARDS, _WORLDS = range(5)
 """Whose code it is, from what tells a user most to what tells least."""
+
+
+def frame_of(thread: int) -> FrameType | None:
+    """Return the frame that a thread is executing at this moment, by the thread's number.
+
+    Python before 3.11.9 can stop for ever in `sys._current_frames` when that sets the garbage collector off
+    (python/cpython issue 106883), so it may not.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(thread)
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def place_of(frame: FrameType) -> str:

@@ -7,13 +7,12 @@ times in the time after which a loop counts as blocked; a task costs nothing.
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from asyncflow import ambient
-from asyncflow.places import step_of
+from asyncflow.places import frame_of, step_of
 
 _IDLE_LOOKS = 40
 _IDLE_PAUSE = 0.25
@@ -51,7 +50,7 @@ class _Watched:
 
     def _find(self) -> None:
         """Take note of what the loop is doing; an idle one is only short of processor time."""
-        place = step_of(sys._current_frames().get(self._thread))
+        place = step_of(frame_of(self._thread))
         task = asyncio.current_task(self._loop)
         asked = self._asked
         if task is None or asked is None:

@@ -8,13 +8,13 @@ in it, as in the pools of the real world.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from _thread import allocate_lock
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
+from asyncflow.places import frame_of
 from asyncflow.sim.entropy import inside
 
 
@@ -63,7 +63,7 @@ class Worker:
 
     def frame(self) -> FrameType | None:
         """Return what the thread is executing at this moment."""
-        return sys._current_frames().get(self._ident)
+        return frame_of(self._ident)
 
     def _work(self) -> None:
         while True:

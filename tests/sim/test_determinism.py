@@ -55,19 +55,28 @@ def _version(program: str) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory):
-    """Return a function that gives a Python of that minor version on which this checkout is installed."""
+    """Return a function that gives a Python of that minor version on which this checkout is installed.
+
+    It is tried once for each version; where that fails, all tests of the version say why.
+    """
 
     @functools.cache
-    def python(minor: str) -> str:
-        if minor == HERE:
-            return sys.executable
+    def install(minor: str) -> tuple[str, str | None]:
         place = tmp_path_factory.mktemp(f"python{minor}")
-        env = environment(place, package=None)
-        made = run_program([pythons()[minor], "-m", "venv", "env"], place, env=env, seconds=120)
-        assert made.returncode == 0, made.stdout + made.stderr
         program = str(place / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-        done = run_program([program, "-m", "pip", "install", "-q", str(ROOT)], place, env=env, seconds=400)
-        assert done.returncode == 0, done.stdout + done.stderr
+        steps = [pythons()[minor], "-m", "venv", "env"], [program, "-m", "pip", "install", "-q", str(ROOT)]
+        for step in steps:
+            try:
+                done = run_program(step, place, env=environment(place, package=None), seconds=250)
+            except subprocess.TimeoutExpired as late:
+                return program, str(late)
+            if done.returncode:
+                return program, done.stdout + done.stderr
+        return program, None
+
+    def python(minor: str) -> str:
+        program, trouble = (sys.executable, None) if minor == HERE else install(minor)
+        assert trouble is None, trouble
         return program
 
     return python

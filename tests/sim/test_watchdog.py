@@ -156,3 +156,25 @@ def test_a_signal_that_comes_late_changes_nothing():
         pass
     watch = watchdog._Watch(simulation.escapes, lambda: 1, 10)
     watch.interrupted(watchdog._SIGNAL, None)
+
+
+@pytest.mark.parametrize("module", ["coverage.collector", "logging"])
+def test_code_that_may_hold_a_lock_is_let_out_before_it_is_interrupted(module, monkeypatch):
+    watch = watchdog._Watch(Simulation(7).escapes, lambda: 1, 10)
+    monkeypatch.setattr(watchdog._guard, "watched", watch)
+    namespace = {"__name__": module, "here": sys._getframe}
+    exec("def locks(): return here()", namespace)
+    watch.interrupted(watchdog._SIGNAL, namespace["locks"]())
+    with pytest.raises(watchdog.Interrupted):
+        watch.interrupted(watchdog._SIGNAL, sys._getframe())
+
+
+def test_a_package_with_locks_that_blocks_for_long_is_interrupted_too():
+    namespace = {"__name__": "logging"}
+    exec("def blocks():\n    while True: pass", namespace)
+
+    async def main():
+        namespace["blocks"]()
+
+    with pytest.raises(Escaped, match="kept the event loop"):
+        play(main, bound=0.02)
