@@ -86,19 +86,37 @@ class Rejected(AsyncflowError):
 
     Attributes:
         retry_after: seconds until the policy may admit again, or None when it can't be told.
+        name: the policy's name, None when it has none.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, name: str | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.name = name
 
 
 class BreakerOpen(Rejected):
     """A circuit breaker is open; the body was not called."""
 
 
+class BulkheadFull(Rejected):
+    """All places of a bulkhead are taken and so is its queue, or the wait in it was too long."""
+
+
+class RateLimited(Rejected):
+    """A rate limit has no permit left for now; `retry_after` tells when it has."""
+
+
+class Throttled(Rejected):
+    """Adaptive throttling kept a call back, since too many before it were not accepted."""
+
+
 class AttemptTimedOut(AsyncflowError, TimeoutError):
     """An attempt ran longer than its timeout: a coroutine was cancelled, a thread left, a process ended."""
+
+
+class DeadlineExceeded(AsyncflowError, TimeoutError):
+    """A call ran longer than its total deadline, all attempts and waits included."""
 
 
 class HeartbeatMissed(AttemptTimedOut):
