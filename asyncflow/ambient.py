@@ -79,7 +79,7 @@ class World:
         return "".join(_ID_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
 
     def renew(self) -> None:
-        """Draw fresh chance where no seed fixes it, and let go of threads and claims that a fork left behind."""
+        """Draw fresh chance where no seed fixes it; let go of threads and claims that a fork left behind."""
         for name, stream in self._streams.items():
             if self.seed is None or (name in _IDENTITY and not self._seeded_identity):
                 stream.seed()
