@@ -140,7 +140,7 @@ class FireShape(msgspec.Struct, forbid_unknown_fields=True):
 class ReportShape(Shape):
     """What `scenario --json` prints.
 
-    `fires` is there when a schedule was followed, of whose last run `run`, `name`, `flow` and `tasks` tell. The
+    `fires` is there when a schedule was followed; `run`, `name`, `flow` and `tasks` tell of its last run. The
     four after it are there in the simulated world only.
     """
 

@@ -214,6 +214,26 @@ def test_the_rules_by_flow_parameters(rule, parameters, computed, style):
     assert len(body.calls) == computed
 
 
+@pytest.mark.parametrize("style", ["recorded", "async"])
+def test_a_parameter_that_took_its_default_counts_with_that_value(style):
+    body = Body()
+    get = body.task(cache_validator=partial_parameters_only(["p"]))
+    if style == "recorded":
+        with Flow("f") as f:
+            Parameter("p", default=1)
+            get()
+    else:
+
+        @flow(name="f")
+        async def f(p=1):
+            return await get()
+
+    async def story():
+        return [await ended(f), await ended(f, p=1), await ended(f, p=2)]
+
+    assert [states(run)["get"] for run in played(story)] == ["Success", "Cached", "Success"]
+
+
 def test_several_entries_of_a_task_are_kept(store):
     body = Body()
     get = body.task()
