@@ -17,6 +17,7 @@ from asyncflow.caching import (
     partial_inputs_only,
     partial_parameters_only,
 )
+from asyncflow.engine.turns import Turns
 from asyncflow.errors import StoreError
 from asyncflow.human import instant
 from asyncflow.states import Success
@@ -735,3 +736,20 @@ def test_the_timeout_of_one_that_waits_begins_with_its_own_attempt():
 
     assert states(played(lambda: ended(f))) == {"get": "Success", "get#2": "Cached"}
     assert states(played(lambda: ended(g))) == {"get": "Success", "get#2": "Cached"}
+
+
+def test_a_turn_goes_past_one_who_is_cancelled_in_the_same_instant():
+    async def story():
+        turns = Turns()
+        await turns.take("place")
+        cancelled, waits = (asyncio.create_task(turns.take("place")) for _ in range(2))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        turns.leave("place")
+        async with asyncio.timeout(1):
+            assert await waits
+        assert cancelled.cancelled()
+        turns.leave("place")
+        assert not any(turns._loops.values())
+
+    played(story)
