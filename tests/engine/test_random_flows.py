@@ -7,6 +7,7 @@ all combinations; the other suites of random flows look at fewer of them, and cl
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from asyncflow.sim import Simulation
 from asyncflow.states import MOVES
 from asyncflow.store import MemoryStore, SQLiteStore
 
+DIGITS = re.compile(r"\d+")
 CAPACITY = {"door": 1, "desk": 3}
 
 KINDS = ("task", "task", "task", "def", "map", "child")
@@ -323,7 +325,12 @@ def check_order(events: list[Any]) -> None:
 
 def check_cancelled(played: Played, events: list[Any], since: float) -> None:
     """What was not final when the run was cancelled is Cancelled, but for what a handler makes of it."""
-    mended = {place + 1 for place, step in enumerate(played.plan) if step.handler != "none"}
+    history = fold(played.run.header, events)
+    mended = {
+        one.number
+        for one in (*history.tasks, *history.elements)
+        if played.plan[int(DIGITS.search(one.name)[0])].handler != "none"
+    }
     for one in events:
         if one.kind == "state_changed" and one.task and one.detail.final and one.offset > since + 1e-6:
             assert one.detail.is_cancelled() or one.task in mended, one
@@ -348,7 +355,7 @@ def final_runs(played: Played) -> Iterator[tuple[str, list[Any]]]:
             yield run_id, events
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     plan=st.lists(STEPS, min_size=1, max_size=6),
     cancel_at=INSTANTS,
