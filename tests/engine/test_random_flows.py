@@ -392,3 +392,20 @@ def test_whatever_meets_in_a_flow_the_rules_of_a_run_hold(
     for run_id, kept in played.stored:
         if run_id in played.over:
             assert outline(run.header, kept) == outline(run.header, played.events[run_id])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(plan=st.lists(STEPS, min_size=1, max_size=6), cancel_at=INSTANTS)
+def test_whatever_meets_in_a_flow_happens_the_same_way_again(
+    plan: list[Step], cancel_at: float | None
+) -> None:
+    def told() -> list[Any]:
+        played = Played(plan, fail_fast=False)
+        Simulation(seed=7, steps=100_000).run(played.live(MemoryStore(), cancel_at))
+        return [
+            (run_id, one.offset, one.kind, one.task, one.attempt, getattr(one.detail, "message", ""))
+            for run_id, events in played.events.items()
+            for one in events
+        ]
+
+    assert told() == told()
