@@ -11,7 +11,7 @@ from benchmarks.published import confirm
 from benchmarks.published.claims import Claim, Finding
 
 HALF = Claim("share of the calls", 0.5, 0.4, 0.6, "a paper")
-NEVER = Claim("time to recover", math.inf, math.inf, math.inf, "a paper")
+NEVER = Claim("recovery", math.inf, math.inf, math.inf, "a paper")
 
 
 def studies(**findings):
@@ -47,8 +47,8 @@ def known(monkeypatch):
         (HALF, 0.4, "holds: share of the calls: 0.4 (published 0.5, band 0.4 to 0.6; a paper)"),
         (HALF, 0.61, "FAILS: share of the calls: 0.61 (published 0.5, band 0.4 to 0.6; a paper)"),
         (HALF, math.nan, "FAILS: share of the calls: nan (published 0.5, band 0.4 to 0.6; a paper)"),
-        (NEVER, math.inf, "holds: time to recover: never (published never, never alone confirms it; a paper)"),
-        (NEVER, 3, "FAILS: time to recover: 3 (published never, never alone confirms it; a paper)"),
+        (NEVER, math.inf, "holds: recovery: never (published never, never alone confirms it; a paper)"),
+        (NEVER, 3, "FAILS: recovery: 3 (published never, never alone confirms it; a paper)"),
     ],
 )  # fmt: skip
 def test_a_finding_says_what_was_published_what_was_measured_and_whether_it_holds(claim, measured, told):
