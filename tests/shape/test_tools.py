@@ -72,7 +72,6 @@ def test_the_source_has_the_types_that_it_says(mypy_says: str):
 
 
 @pytest.mark.timeout(600)
-def test_the_programs_of_the_guide_have_the_types_that_they_say(mypy_says: str):
-    pages = {f"{Path(guide).stem}_" for guide in GUIDES}
-    errors = [line for line in mypy_says.splitlines() if ": error:" in line and not line.startswith(str(ROOT))]
-    assert [line for line in errors if Path(line.partition(":")[0]).name.startswith(tuple(pages))] == []
+def test_the_programs_of_the_guides_have_the_types_that_they_say(mypy_says: str):
+    errors = [line for line in mypy_says.splitlines() if ": error:" in line]
+    assert [line for line in errors if not line.startswith(str(ROOT))] == []
