@@ -4,17 +4,23 @@ from asyncflow.guard.policy import Policy
 from asyncflow.policy.backoff import constant, exponential, linear
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.bulkhead import Bulkhead
+from asyncflow.policy.limit_rules import AIMD, Gradient2, Vegas
 from asyncflow.policy.rate_limit import RateLimit
 from asyncflow.policy.retry import Retry
 from asyncflow.policy.slots import Resource
+from asyncflow.policy.throttle import Throttle
 
 __all__ = [
+    "AIMD",
     "Breaker",
     "Bulkhead",
+    "Gradient2",
     "Policy",
     "RateLimit",
     "Resource",
     "Retry",
+    "Throttle",
+    "Vegas",
     "constant",
     "exponential",
     "linear",
