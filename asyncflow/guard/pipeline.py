@@ -20,10 +20,11 @@ class Planned(Protocol):
         """The policies, ready to run."""
 
 
+# The outcome before the first attempt, which stands where an observer ends that before the body ran.
 _NOT_RUN: Outcome = Returned(None)
 
 
-async def outcome_of(
+async def outcome_of(  # noqa: C901 - one frame for all
     policy: Planned,
     fn: Callable[..., Awaitable[Any]],
     args: tuple[Any, ...],
@@ -39,8 +40,7 @@ async def outcome_of(
         fn: the body, called once per attempt unless a policy or the observer stands in for it.
         args: its arguments by position.
         kwargs: its arguments by name.
-        observer: who follows the attempts and has the last word about each. Where it ends an attempt before
-            the body ran, the outcome is that of the attempt before, or `Returned(None)`.
+        observer: who follows the attempts and has the last word about each.
         task: the asyncio task that awaits this; it is looked up, which takes time, when not given.
         made: how many attempts there were before a pause, and how many of them no policy counts.
 
@@ -48,6 +48,8 @@ async def outcome_of(
         CancelledError, KeyboardInterrupt, SystemExit: permits are given back and nothing is tried again.
     """
     plan = policy.plan
+    if plan.remembers:
+        return await _outcome_of_course(plan, fn, args, kwargs, observer, task, made)
     task = asyncio.current_task() if task is None and plan.watches else task
     requests = 0 if task is None else task.cancelling()
     outcome, (attempt, free) = _NOT_RUN, made
@@ -61,10 +63,9 @@ async def outcome_of(
             try:
                 if plan.guards:
                     flight = plan.depart(task, requests, observer)
-                    outcome = Returned(await fn(*args, **kwargs))
+                outcome = Returned(await fn(*args, **kwargs))
+                if flight is not None:
                     flight.disarm()
-                else:
-                    outcome = Returned(await fn(*args, **kwargs))
             except BaseException as error:
                 if (settled := plan.outcome(error, flight, attempt, outcome)) is None:
                     raise
@@ -83,3 +84,9 @@ async def outcome_of(
                 del outcome  # its error's traceback may hold this frame: no cycle
         free = attempt if decision.afresh else free
         await asyncio.sleep(decision.delay)
+
+
+async def _outcome_of_course(plan: Plan, *call: Any) -> Outcome:
+    """Run a call whose policy remembers something between the attempts, and end its course with it."""
+    with plan.of_one_call() as own:
+        return await outcome_of(own, *call)
