@@ -4,12 +4,20 @@ from asyncflow.guard.policy import Policy
 from asyncflow.guard.scopes import deadline, remaining
 from asyncflow.policy.backoff import constant, exponential, linear
 from asyncflow.policy.breaker import Breaker
+from asyncflow.policy.bulkhead import Bulkhead
+from asyncflow.policy.fallback import Fallback
+from asyncflow.policy.hedge import Hedge
+from asyncflow.policy.rate_limit import RateLimit
 from asyncflow.policy.retry import Retry
 from asyncflow.policy.slots import Resource
 
 __all__ = [
     "Breaker",
+    "Bulkhead",
+    "Fallback",
+    "Hedge",
     "Policy",
+    "RateLimit",
     "Resource",
     "Retry",
     "constant",

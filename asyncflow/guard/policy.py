@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from asyncflow.errors import InvalidPolicy
@@ -14,6 +14,8 @@ from asyncflow.guard.pipeline import outcome_of
 from asyncflow.guard.plan import Plan
 from asyncflow.outcomes import Outcome, Returned
 from asyncflow.policy.breaker import Breaker
+from asyncflow.policy.fallback import Fallback
+from asyncflow.policy.hedge import Hedge
 from asyncflow.policy.matching import failure_of
 from asyncflow.policy.retry import Retry
 from asyncflow.policy.seconds import Seconds, seconds, spoken
@@ -37,6 +39,10 @@ class Policy:
         breaker: what stops calling a body that keeps failing.
         when_rejected: what becomes of an attempt that the breaker refuses: "fail" raises BreakerOpen at once,
             unless `retry` names it; "wait" tries again when the breaker may admit, however often that takes.
+        deadline: seconds (or a timedelta) that a call may take in all, attempts and waits included; then it
+            is cancelled and fails with DeadlineExceeded. What the body calls inherits it.
+        hedge: when a call is made once more beside itself; a length of time is short for `Hedge(length)`.
+        fallback: what stands in for a failure.
 
     Raises:
         InvalidPolicy: when a setting is out of range.
@@ -46,6 +52,10 @@ class Policy:
     retry: Retry | int | None = None
     breaker: Breaker | None = None
     when_rejected: WhenRejected = "fail"
+    _: KW_ONLY
+    deadline: Seconds | None = None
+    hedge: Hedge | Seconds | None = None
+    fallback: Fallback | None = None
 
     def __post_init__(self) -> None:
         if self.timeout is not None:
@@ -57,11 +67,28 @@ class Policy:
             raise InvalidPolicy(f"breaker={self.breaker!r} must be a Breaker; write Breaker('payments')")
         if self.when_rejected not in ("fail", "wait"):
             raise InvalidPolicy(f"when_rejected={self.when_rejected!r} must be 'fail' or 'wait'")
+        self._check_outer()
+
+    def _check_outer(self) -> None:
+        """Check what stands around the attempts."""
+        if self.hedge is not None and not isinstance(self.hedge, Hedge):
+            object.__setattr__(self, "hedge", Hedge(self.hedge))
+        if self.fallback is not None and not isinstance(self.fallback, Fallback):
+            raise InvalidPolicy(f"fallback={self.fallback!r} must be a Fallback; write Fallback(value=...)")
+        if self.deadline is None:
+            return
+        hint = "use a number of seconds, or None for no deadline"
+        deadline = seconds(self.deadline, "deadline", zero=False, hint=hint)
+        object.__setattr__(self, "deadline", deadline)
+        _check_fits(self.timeout, "timeout", deadline)
+        if isinstance(self.hedge, Hedge):
+            _check_fits(self.hedge.after, "the hedge's after", deadline)
 
     @property
     def is_empty(self) -> bool:
         """Whether calls run as if there were no policy."""
-        return self.timeout is None and self.retry is None and self.breaker is None
+        inner = self.timeout is None and self.retry is None and self.breaker is None
+        return inner and self.deadline is None and self.hedge is None and self.fallback is None
 
     @functools.cached_property
     def plan(self) -> Plan:
@@ -112,6 +139,12 @@ class Policy:
 
     def __repr__(self) -> str:
         parts = []
+        if self.fallback is not None:
+            parts.append(f"fallback to {self.fallback}")
+        if self.deadline is not None:
+            parts.append(f"deadline {spoken(seconds(self.deadline, 'deadline'))}")
+        if self.hedge is not None:
+            parts.append(f"hedge {self.hedge}")
         if isinstance(self.retry, Retry):
             jitter = "" if self.retry.jitter == "none" else f" with {self.retry.jitter} jitter"
             parts.append(f"retry {self.retry.max_attempts} attempts, {self.retry.delay!r}{jitter}")
@@ -124,7 +157,21 @@ class Policy:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle the settings alone: the plan belongs to a loop and a world."""
-        return type(self), (self.timeout, self.retry, self.breaker, self.when_rejected)
+        return _policy, ({field.name: getattr(self, field.name) for field in dataclasses.fields(self)},)
+
+
+def _policy(settings: dict[str, Any]) -> Policy:
+    """Return the policy with these settings, for one that was copied or pickled."""
+    return Policy(**settings)
+
+
+def _check_fits(length: Seconds | None, name: str, deadline: float) -> None:
+    """Raise InvalidPolicy for what could never come to pass, since the deadline is over before."""
+    if length is not None and seconds(length, name) > deadline:
+        raise InvalidPolicy(
+            f"{name}={seconds(length, name):g} is longer than deadline={deadline:g} and would never strike; "
+            "make it shorter or leave it out"
+        )
 
 
 def _gives_coroutines(fn: object) -> bool:
