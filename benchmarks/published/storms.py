@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf, isinf
 
-from asyncflow import Policy, Retry, exponential
+from asyncflow import Breaker, Policy, Retry, exponential
 from asyncflow.policies import TokenBudget
 from benchmarks.measure import FULL, Effort
 from benchmarks.published.claims import Claim, Finding
@@ -35,6 +35,7 @@ SOURCE = "the example of HotOS 2021, simulated without this library"
 TIMEOUT = 1.0
 WAITS = exponential(0.1, cap=5.0)
 BUDGET = TokenBudget("server", per_success=0.1, capacity=100)
+BREAKER = Breaker("server", window_for=2.0, failure_rate=0.5, min_calls=20, open_for=2.0, probes=5)
 
 _ONCE = Policy(timeout=TIMEOUT)
 _AT_ONCE = Policy(timeout=TIMEOUT, retry=Retry(3))
@@ -72,6 +73,11 @@ WAYS = (
     Way("3 attempts, full jitter", _JITTER, _COLLAPSE),
     Way(
         "the same and a budget of 10 %", _WITH_BUDGET, ((0, _NEVER), (201, 19), (277, 58), (201, 4)), sent=275
+    ),
+    Way(
+        "3 attempts, full jitter and a breaker",
+        _JITTER.replace(breaker=BREAKER),
+        ((275, 3), (201, 3), (275, 4), (201, 0)),
     ),
     Way(
         "3 attempts at once, queue of 150",
