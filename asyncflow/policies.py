@@ -7,19 +7,25 @@ from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.bulkhead import Bulkhead
 from asyncflow.policy.fallback import Fallback
 from asyncflow.policy.hedge import Hedge
+from asyncflow.policy.limit_rules import AIMD, Gradient2, Vegas
 from asyncflow.policy.rate_limit import RateLimit
 from asyncflow.policy.retry import Retry
 from asyncflow.policy.slots import Resource
+from asyncflow.policy.throttle import Throttle
 
 __all__ = [
+    "AIMD",
     "Breaker",
     "Bulkhead",
     "Fallback",
+    "Gradient2",
     "Hedge",
     "Policy",
     "RateLimit",
     "Resource",
     "Retry",
+    "Throttle",
+    "Vegas",
     "constant",
     "deadline",
     "exponential",
