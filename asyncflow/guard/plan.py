@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, HeartbeatMissed, UsageError
 from asyncflow.guard.deadlines import Alarm, AsyncioTask, DeadlineQueue, queue_for
+from asyncflow.guard.hooks import told
 from asyncflow.outcomes import (
     Again,
     Decision,
@@ -18,8 +23,8 @@ from asyncflow.outcomes import (
     TimedOut,
     error_of,
 )
-from asyncflow.policy.breaker import Breaker
-from asyncflow.policy.circuit import Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.breaker import Breaker, Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.course import Course
 from asyncflow.policy.retry import Retry, decide, wait_for_admission
 from asyncflow.policy.seconds import spoken
 from asyncflow.ports import AttemptObserver
@@ -56,9 +61,25 @@ class Plan:
         guards: whether an attempt takes something that it has to give back.
         watches: whether it has to be known that the caller is cancelled during an attempt.
         picky: whether a returned value has to be judged, too.
+        remembers: whether a call has to remember something between its attempts.
+        hooked: whether somebody wants to hear what is decided.
+        course: what the one call remembers that this plan is for; None when it is for all.
     """
 
-    __slots__ = ("_found", "_queue", "breaker", "guards", "picky", "retry", "timeout", "waits", "watches")
+    __slots__ = (
+        "_found",
+        "_queue",
+        "breaker",
+        "course",
+        "guards",
+        "hooked",
+        "picky",
+        "remembers",
+        "retry",
+        "timeout",
+        "waits",
+        "watches",
+    )
 
     def __init__(
         self, timeout: float | None, retry: Retry | None, breaker: Breaker | None, *, waits: bool
@@ -69,9 +90,28 @@ class Plan:
         self.waits = waits
         self.guards = timeout is not None or breaker is not None
         self.watches = timeout is not None or retry is not None or waits
-        self.picky = retry is not None and retry.on_result is not None
+        self.picky = retry is not None and retry.looks_at_values()
+        self.remembers = retry is not None and retry.remembers()
+        self.hooked = retry is not None and retry.has_hooks()
+        self.course: Course | None = None
         self._queue: DeadlineQueue | None = None
         self._found: tuple[World, Circuit] | None = None
+
+    @contextmanager
+    def of_one_call(self) -> Iterator[PlanOfCall]:
+        """Give what has this plan for one call, which remembers; what it took from a budget is given back.
+
+        Raises:
+            InvalidPolicy: when the name of the budget is in use with other settings.
+        """
+        own = copy.copy(self)
+        own.remembers = False
+        own.course = Course(self.retry, world()) if self.retry is not None else None
+        try:
+            yield PlanOfCall(own)
+        finally:
+            if own.course is not None:
+                own.course.end()
 
     def depart(self, task: AsyncioTask | None, requests: int, observer: AttemptObserver | None) -> Flight:
         """Ask the breaker, arm the timeout, and return what the attempt has to give back.
@@ -126,7 +166,7 @@ class Plan:
         if overdue:
             return TimedOut(self._too_long(attempt, error))
         if flight is None and self.guards and isinstance(error, BreakerOpen):
-            error.__cause__ = _cause(before) or error.__cause__
+            error.__cause__ = _cause(before)
             return Refused(error)
         if isinstance(error, HeartbeatMissed):
             return TimedOut(error)
@@ -154,14 +194,19 @@ class Plan:
             problem.add_note(f"asyncflow: raised by a function of the policy that judged {outcome!r}")
             outcome = Raised(problem)
             decision = Enough(f"a function of the policy raised {type(problem).__name__}")
+        if self.hooked and self.retry is not None:
+            decision = told(self.retry, attempt, outcome, decision)
         if observer is None and attempt > 1 and isinstance(decision, Enough):
             _note_attempts(outcome, attempt, decision)
         return outcome, decision
 
     def _decision(self, requests: int, outcome: Outcome, attempt: int) -> Decision:
-        here = world()
+        here, course = world(), self.course
         if self.waits and isinstance(outcome, Refused):
-            decision = wait_for_admission(outcome, attempt)
+            waited = wait_for_admission if course is None else course.wait_for_admission
+            decision = waited(outcome, attempt)
+        elif course is not None:
+            decision = course.decide(outcome, attempt, here.stream("backoff"), here.wall())
         else:
             decision = decide(self.retry, outcome, attempt, here.stream("backoff"), here.wall())
         if isinstance(decision, Again) and _requests_now() > requests:
@@ -174,6 +219,17 @@ class Plan:
         error = AttemptTimedOut(f"attempt {attempt} ran longer than its timeout of {limit} and was given up")
         error.__cause__ = cancelled  # its traceback shows where the body was
         return error
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOfCall:
+    """Has a plan, as a `Policy` has.
+
+    Attributes:
+        plan: the policies, ready to run.
+    """
+
+    plan: Plan
 
 
 def _cause(before: Outcome) -> BaseException | None:
@@ -217,7 +273,7 @@ def _settle(circuit: Circuit, permit: Permit, outcome: Outcome, observer: Attemp
     try:
         verdict = circuit.spec.verdict(outcome)
     finally:
-        circuit.record(permit, verdict, world().monotonic(), error_of(outcome))
+        circuit.record(permit, verdict, world().monotonic())
     _tell(circuit, old, observer)
 
 
