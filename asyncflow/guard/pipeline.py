@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
+from asyncflow.guard.around import NOTHING
 from asyncflow.guard.deadlines import AsyncioTask
+from asyncflow.guard.falling_back import Call
+from asyncflow.guard.outer import outcome_within
 from asyncflow.guard.plan import Plan
+from asyncflow.guard.scopes import is_foreign
 from asyncflow.outcomes import ENOUGH, Again, Enough, Outcome, Returned
 from asyncflow.ports import AttemptObserver
 
@@ -31,6 +36,8 @@ async def outcome_of(
     observer: AttemptObserver | None = None,
     task: AsyncioTask | None = None,
     made: tuple[int, int] = (0, 0),
+    *,
+    within: bool = False,
 ) -> Outcome:
     """Run a coroutine function under a policy and return what it came to.
 
@@ -43,11 +50,17 @@ async def outcome_of(
             the body ran, the outcome is that of the attempt before, or `Returned(None)`.
         task: the asyncio task that awaits this; it is looked up, which takes time, when not given.
         made: how many attempts there were before a pause, and how many of them no policy counts.
+        within: whether what stands around the attempts is there already.
 
     Raises:
         CancelledError, KeyboardInterrupt, SystemExit: permits are given back and nothing is tried again.
     """
     plan = policy.plan
+    if not within and (plan.outer is not None or is_foreign(task)):
+        inner = partial(outcome_of, policy, fn, args, kwargs, within=True)
+        return await outcome_within(
+            plan.outer or NOTHING, inner, Call(fn, args, kwargs), observer, task, made
+        )
     task = asyncio.current_task() if task is None and plan.watches else task
     requests = 0 if task is None else task.cancelling()
     outcome, (attempt, free) = _NOT_RUN, made

@@ -6,6 +6,7 @@ import asyncio
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, HeartbeatMissed, UsageError
+from asyncflow.guard.around import Outer
 from asyncflow.guard.deadlines import Alarm, AsyncioTask, DeadlineQueue, queue_for
 from asyncflow.outcomes import (
     Again,
@@ -50,6 +51,7 @@ class Plan:
         retry: when attempts are repeated.
         breaker: what may refuse them.
         waits: whether a refused attempt waits until the breaker may admit it.
+        outer: what stands around the attempts, or None.
 
     Attributes:
         guards: whether an attempt takes something that it has to give back.
@@ -57,11 +59,20 @@ class Plan:
         picky: whether a returned value has to be judged, too.
     """
 
-    __slots__ = ("_found", "_queue", "breaker", "guards", "picky", "retry", "timeout", "waits", "watches")
+    __slots__ = (
+        "_found", "_queue", "breaker", "guards", "outer", "picky", "retry", "timeout", "waits", "watches"
+    )  # fmt: skip
 
     def __init__(
-        self, timeout: float | None, retry: Retry | None, breaker: Breaker | None, *, waits: bool
+        self,
+        timeout: float | None,
+        retry: Retry | None,
+        breaker: Breaker | None,
+        *,
+        waits: bool,
+        outer: Outer | None = None,
     ) -> None:
+        self.outer = outer
         self.timeout = timeout
         self.retry = retry
         self.breaker = breaker

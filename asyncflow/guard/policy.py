@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from asyncflow.errors import InvalidPolicy
+from asyncflow.guard.around import Outer
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.guard.plan import Plan
 from asyncflow.outcomes import Outcome, Returned
@@ -95,7 +96,17 @@ class Policy:
         """The policies, ready to run; made on first use."""
         timeout = None if self.timeout is None else seconds(self.timeout, "timeout")
         retry = self.retry if isinstance(self.retry, Retry) else None
-        return Plan(timeout, retry, self.breaker, waits=self.when_rejected == "wait")
+        waits = self.when_rejected == "wait"
+        return Plan(timeout, retry, self.breaker, waits=waits, outer=self._outer(retry))
+
+    def _outer(self, retry: Retry | None) -> Outer | None:
+        """Return what stands around the attempts, or None when there is nothing."""
+        hedge = self.hedge if isinstance(self.hedge, Hedge) else None
+        if self.deadline is None and hedge is None and self.fallback is None:
+            return None
+        deadline = None if self.deadline is None else seconds(self.deadline, "deadline")
+        pays = hedge is None or getattr(retry, "budget", None) != hedge.budget
+        return Outer(deadline, hedge, self.fallback, pays)
 
     def replace(self, **changes: Any) -> Policy:
         """Return a copy with other settings, such as `policy.replace(timeout=5.0)`."""
