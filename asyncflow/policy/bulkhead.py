@@ -11,11 +11,14 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from random import Random
 from typing import Literal
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import BulkheadFull, InvalidPolicy
-from asyncflow.policy.homes import Stateful, checked_name, checked_whole
+from asyncflow.policy.adaptive import Adaptive
+from asyncflow.policy.checks import checked_name, checked_whole
+from asyncflow.policy.homes import Stateful
 from asyncflow.policy.seconds import Seconds, seconds, spoken
 
 LeftAs = Literal["success", "failure", "dropped", "neutral"]
@@ -32,11 +35,12 @@ class Bulkhead(Stateful):
     when a place does not come free within `queue_timeout`.
 
     Args:
-        limit: how many calls may run at once.
+        limit: how many calls may run at once; with `adaptive` how many to begin with.
         queue: how many calls may wait for a place.
         queue_timeout: seconds (or a timedelta) that a call may wait for a place; None for as long as it
             takes, or as the call's deadline allows.
         name: uses of the same name share their places; without one the places are this object's own.
+        adaptive: how the limit follows what is measured, such as `Vegas()`; None for a fixed limit.
 
     Raises:
         InvalidPolicy: when a setting is out of range.
@@ -47,11 +51,16 @@ class Bulkhead(Stateful):
     queue: int = 0
     queue_timeout: Seconds | None = None
     name: str | None = None
+    adaptive: Adaptive | None = None
 
     def __post_init__(self) -> None:
         checked_whole(self.limit, "limit", 1, "use 1 for one call at a time")
         checked_whole(self.queue, "queue", 0, "use 0 to refuse what can't run at once")
         checked_name(self.name)
+        if self.adaptive is not None:
+            if not isinstance(self.adaptive, Adaptive):
+                raise InvalidPolicy(f"adaptive={self.adaptive!r} must be a rule such as Vegas(), or None")
+            self.adaptive.check_start(self.limit)
         if self.queue_timeout is not None:
             hint = "use a number of seconds, or None to wait as long as it takes"
             given = seconds(self.queue_timeout, "queue_timeout", zero=False, hint=hint)
@@ -68,7 +77,7 @@ class Bulkhead(Stateful):
             InvalidPolicy: when the name is already in use with other settings.
         """
         home = where or world()
-        return self._state("bulkhead", lambda: Places(self), home)
+        return self._state("bulkhead", lambda: Places(self, home.stream("limits")), home)
 
 
 class Place:
@@ -106,6 +115,7 @@ class Places:
 
     Args:
         spec: its settings.
+        random: draws what an adaptive limit leaves to chance.
 
     Attributes:
         limit: how many calls may have a place at once.
@@ -114,14 +124,15 @@ class Places:
         is_fixed: whether the limit stays what it is.
     """
 
-    __slots__ = ("_patience", "_queue", "is_fixed", "limit", "spec", "taken", "waiting")
+    __slots__ = ("_learner", "_patience", "_queue", "is_fixed", "limit", "spec", "taken", "waiting")
 
-    def __init__(self, spec: Bulkhead) -> None:
+    def __init__(self, spec: Bulkhead, random: Random) -> None:
         self.spec = spec
         self.limit = spec.limit
         self.taken = 0
         self.waiting = 0
-        self.is_fixed = True
+        self.is_fixed = spec.adaptive is None
+        self._learner = None if spec.adaptive is None else spec.adaptive.learner(spec.limit, random)
         patience = spec.queue_timeout
         self._patience = math.inf if patience is None else seconds(patience, "queue_timeout")
         self._queue: OrderedDict[Place, None] = OrderedDict()  # leaving from the middle costs nothing
@@ -143,7 +154,7 @@ class Places:
             return place
         return self._refusal()
 
-    def leave(self, place: Place, now: float, verdict: LeftAs = "success") -> list[Place]:  # noqa: ARG002 - for adaptive limits
+    def leave(self, place: Place, now: float, verdict: LeftAs = "success") -> list[Place]:
         """Give a place back, or withdraw from the queue, and return the places that are granted now.
 
         Whoever leaves calls their `wake`. Leaving twice changes nothing.
@@ -158,6 +169,9 @@ class Places:
         place.is_over = True
         if place.is_granted:
             self.taken -= 1
+            if self._learner is not None and verdict in ("success", "dropped"):
+                dropped = verdict == "dropped"
+                self.limit = self._learner.sample(now - place.since, place.inflight, dropped, now)
         else:
             del self._queue[place]
             self.waiting -= 1

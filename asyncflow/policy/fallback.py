@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, Rejected
-from asyncflow.policy.homes import Stateful, checked_whole
+from asyncflow.policy.checks import checked_whole
+from asyncflow.policy.homes import Stateful
 from asyncflow.policy.matching import Errors, checked, counts, is_failure
 from asyncflow.policy.seconds import Seconds, seconds
 

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, Rejected
 from asyncflow.outcomes import Decision, Outcome, Returned
-from asyncflow.policy.homes import Stateful, checked_name, checked_whole
+from asyncflow.policy.checks import checked_name, checked_whole
+from asyncflow.policy.homes import Stateful
 from asyncflow.policy.matching import Errors, checked, counts, failure_of
 from asyncflow.policy.seconds import Seconds, seconds, spoken
 

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from asyncflow.ambient import World, world
-from asyncflow.errors import InvalidPolicy
 
 T = TypeVar("T")
 
@@ -43,18 +42,3 @@ class Stateful:
         if state is None:
             state = self._states[home] = make()
         return state
-
-
-def checked_name(name: str | None) -> None:
-    """Raise InvalidPolicy unless a policy can have that name, or none."""
-    if name is not None and (not isinstance(name, str) or not name):
-        raise InvalidPolicy(
-            f"name={name!r} must be a text that says what is protected, such as 'payments'; "
-            "leave it out for a policy that shares its state with no other"
-        )
-
-
-def checked_whole(number: int, setting: str, least: int, hint: str) -> None:
-    """Raise InvalidPolicy unless a setting is a whole number, `least` or more."""
-    if isinstance(number, bool) or not isinstance(number, int) or number < least:
-        raise InvalidPolicy(f"{setting}={number!r} must be a whole number, {least} or more; {hint}")

@@ -14,7 +14,8 @@ from dataclasses import KW_ONLY, dataclass
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import InvalidPolicy, RateLimited
-from asyncflow.policy.homes import Stateful, checked_name, checked_whole
+from asyncflow.policy.checks import checked_name, checked_whole
+from asyncflow.policy.homes import Stateful
 from asyncflow.policy.seconds import Seconds, seconds, spoken
 
 # An instant that was reached by adding a wait to another instant may fall short of it by rounding, and a
