@@ -11,6 +11,7 @@ from typing import Literal
 from asyncflow.ambient import world
 from asyncflow.errors import AttemptTimedOut, HeartbeatMissed, InvalidPolicy, Rejected
 from asyncflow.guard import scopes
+from asyncflow.guard.around import Outer
 from asyncflow.guard.deadlines import AsyncioTask
 from asyncflow.guard.flight import Flight, flight_of
 from asyncflow.guard.found import Found
@@ -54,6 +55,7 @@ class Plan:
         rate_limit: how many attempts there may be in a time.
         bulkhead: how many attempts there may be at once.
         when_rejected: what becomes of an attempt that one of them refuses.
+        outer: what stands around the attempts, or None.
 
     Attributes:
         found: the states of the policies; see `find`.
@@ -73,6 +75,7 @@ class Plan:
         "bulkhead",
         "found",
         "guards",
+        "outer",
         "parts",
         "picky",
         "rate_limit",
@@ -94,7 +97,9 @@ class Plan:
         rate_limit: RateLimit | None,
         bulkhead: Bulkhead | None,
         when_rejected: WhenRejected,
+        outer: Outer | None = None,
     ) -> None:
+        self.outer = outer
         self.timeout = timeout
         self.retry = retry
         self.breaker = breaker
@@ -115,7 +120,7 @@ class Plan:
 
     def _parts(self) -> frozenset[str]:
         is_adaptive = self.bulkhead is not None and self.bulkhead.adaptive is not None
-        if self.picky or self.remembers or self.throttle is not None or is_adaptive:
+        if self.outer is not None or self.picky or self.remembers or self.throttle is not None or is_adaptive:
             return frozenset()
         wanted = {
             "caller": self.watches,
