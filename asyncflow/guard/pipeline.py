@@ -20,11 +20,10 @@ class Planned(Protocol):
         """The policies, ready to run."""
 
 
-# The outcome before the first attempt, which stands where an observer ends that before the body ran.
 _NOT_RUN: Outcome = Returned(None)
 
 
-async def outcome_of(  # noqa: C901 - one frame for all
+async def outcome_of(
     policy: Planned,
     fn: Callable[..., Awaitable[Any]],
     args: tuple[Any, ...],
@@ -40,7 +39,8 @@ async def outcome_of(  # noqa: C901 - one frame for all
         fn: the body, called once per attempt unless a policy or the observer stands in for it.
         args: its arguments by position.
         kwargs: its arguments by name.
-        observer: who follows the attempts and has the last word about each.
+        observer: who follows the attempts and has the last word about each. Where it ends an attempt before
+            the body ran, the outcome is that of the attempt before, or `Returned(None)`.
         task: the asyncio task that awaits this; it is looked up, which takes time, when not given.
         made: how many attempts there were before a pause, and how many of them no policy counts.
 
@@ -48,8 +48,6 @@ async def outcome_of(  # noqa: C901 - one frame for all
         CancelledError, KeyboardInterrupt, SystemExit: permits are given back and nothing is tried again.
     """
     plan = policy.plan
-    if plan.remembers:
-        return await _outcome_of_course(plan, fn, args, kwargs, observer, task, made)
     task = asyncio.current_task() if task is None and plan.watches else task
     requests = 0 if task is None else task.cancelling()
     outcome, (attempt, free) = _NOT_RUN, made
@@ -63,9 +61,10 @@ async def outcome_of(  # noqa: C901 - one frame for all
             try:
                 if plan.guards:
                     flight = plan.depart(task, requests, observer)
-                outcome = Returned(await fn(*args, **kwargs))
-                if flight is not None:
+                    outcome = Returned(await fn(*args, **kwargs))
                     flight.disarm()
+                else:
+                    outcome = Returned(await fn(*args, **kwargs))
             except BaseException as error:
                 if (settled := plan.outcome(error, flight, attempt, outcome)) is None:
                     raise
@@ -84,9 +83,3 @@ async def outcome_of(  # noqa: C901 - one frame for all
                 del outcome  # its error's traceback may hold this frame: no cycle
         free = attempt if decision.afresh else free
         await asyncio.sleep(decision.delay)
-
-
-async def _outcome_of_course(plan: Plan, *call: Any) -> Outcome:
-    """Run a call whose policy remembers something between the attempts, and end its course with it."""
-    with plan.of_one_call() as own:
-        return await outcome_of(own, *call)
