@@ -24,7 +24,7 @@ def likeness(error: BaseException) -> BaseException:
         twin.__dict__.update((name, value) for name, value in vars(error).items() if _is_plain(value))
         if isinstance(twin, kind) and str(twin) == str(error):
             return twin
-    except Exception:  # noqa: BLE001, S110 - a class may want whatever it likes; the text will do
+    except Exception:  # noqa: BLE001 - a class may want whatever it likes; the text will do
         pass
     return AsyncflowError(full_text_of(error))
 
