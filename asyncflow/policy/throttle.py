@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
 from asyncflow.ambient import World, world
-from asyncflow.errors import Throttled
+from asyncflow.errors import InvalidPolicy, Throttled
 from asyncflow.policy.checks import checked_name, checked_number, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.seconds import Seconds, seconds, spoken
@@ -52,8 +52,10 @@ class Throttle(Stateful):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        checked_number(self.share, "share", 1e-9, 1.0, "use 0.9 to let one in ten through, whatever happens")
-        checked_number(self.k, "k", 1.0, 1e9, "below 1 calls would be kept back for being accepted")
+        checked_number(self.share, "share", 0.0, 1.0, "use 0.9 to let one in ten through, whatever happens")
+        if not self.share:
+            raise InvalidPolicy("share=0 would never keep a call back; use 0.9, or no throttle")
+        checked_number(self.k, "k", 1.0, math.inf, "below 1 calls would be kept back for being accepted")
         checked_whole(self.min_calls, "min_calls", 1, "use 1 to throttle from the first refusal on")
         checked_name(self.name)
         object.__setattr__(self, "window", seconds(self.window, "window", zero=False))
