@@ -18,7 +18,8 @@ from asyncflow.outcomes import (
     TimedOut,
     error_of,
 )
-from asyncflow.policy.breaker import Breaker, Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.breaker import Breaker
+from asyncflow.policy.circuit import Circuit, CircuitState, Permit, Verdict
 from asyncflow.policy.retry import Retry, decide, wait_for_admission
 from asyncflow.policy.seconds import spoken
 from asyncflow.ports import AttemptObserver
@@ -125,7 +126,7 @@ class Plan:
         if overdue:
             return TimedOut(self._too_long(attempt, error))
         if flight is None and self.guards and isinstance(error, BreakerOpen):
-            error.__cause__ = _cause(before)
+            error.__cause__ = _cause(before) or error.__cause__
             return Refused(error)
         if isinstance(error, HeartbeatMissed):
             return TimedOut(error)
@@ -216,7 +217,7 @@ def _settle(circuit: Circuit, permit: Permit, outcome: Outcome, observer: Attemp
     try:
         verdict = circuit.spec.verdict(outcome)
     finally:
-        circuit.record(permit, verdict, world().monotonic())
+        circuit.record(permit, verdict, world().monotonic(), error_of(outcome))
     _tell(circuit, old, observer)
 
 
