@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from datetime import timedelta
 
 import pytest
@@ -48,11 +47,12 @@ def test_row_33_a_call_is_kept_back_when_chance_draws_less_than_the_share():
 
     assert isinstance(refused, Throttled)
     assert refused.retry_after is None
-    assert "kept the call back, as it does 59% of them: of the last 50 within 2 min 10 were accepted" in str(
-        refused
+    assert (
+        "kept the call back, as it does 58.8 % of them: of the last 50 within 2 min 10 were accepted"
+        in str(refused)
     )
     assert (throttler.requests, throttler.accepts) == (51, 10)  # what it keeps back it counts
-    assert repr(throttler) == "<Throttle 10/51 accepted, keeps 60% back>"
+    assert repr(throttler) == "<Throttle 10/51 accepted, keeps 59.6 % back>"
 
 
 def test_row_33_without_failures_nothing_is_kept_back_whatever_chance_draws():
@@ -60,27 +60,25 @@ def test_row_33_without_failures_nothing_is_kept_back_whatever_chance_draws():
     assert throttler.admit(0.0, 0.0) is None
 
 
-def test_counts_leave_the_window_by_slices():
-    throttler = Throttler(Throttle(window=timedelta(seconds=12), min_calls=1))
-    throttler.record(False, 0.5)
-    throttler.record(True, 5.5)
-    counts = []
-    for now in (11.9, 12.0, 16.9, 17.0, 1000.0):
-        throttler.admit(now, 1.0)
-        counts.append((throttler.requests, throttler.accepts))
-    assert counts == [(2, 1), (1, 1), (1, 1), (0, 0), (0, 0)]
+def test_what_happened_before_the_window_is_forgotten():
+    throttler = throttler_after(0, 100, window=timedelta(seconds=10))
+    assert isinstance(throttler.admit(8.9, 0.0), Throttled)
+    assert throttler.admit(30.0, 0.0) is None
+    assert throttler.requests == 0
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0, 5.0, 30.0]), st.booleans()), max_size=60))
 def test_counts_are_those_of_a_list_of_all_calls(calls):
-    throttler = Throttler(Throttle(window=12.0))
-    now, ended = 7.0, deque()
+    throttler = Throttler(Throttle(window=10.0))
+    now, ended = 7.0, []
     for passed, accepted in calls:
         now += passed
         throttler.record(accepted, now)
-        ended.append((int(now), accepted))
-        inside = [accepted for slice_, accepted in ended if slice_ > int(now) - 12]
-        assert (throttler.requests, throttler.accepts) == (len(inside), sum(inside))
+        ended.append((now, accepted))
+        surely = [accepted for at, accepted in ended if now - at < 9.0]  # a slice leaves as a whole
+        perhaps = [accepted for at, accepted in ended if now - at <= 10.0]
+        assert len(surely) <= throttler.requests <= len(perhaps)
+        assert sum(surely) <= throttler.accepts <= sum(perhaps)
 
 
 def test_trap_21_calls_in_flight_do_not_look_like_refusals_at_a_cold_start():
