@@ -285,7 +285,8 @@ def budget_of(spec, calls=1):
             RESET,
             {"left": 0.4},
             None,
-            "ConnectionResetError is in `on`, but a wait of 400 ms does not fit into the 400 ms that are left",
+            "ConnectionResetError is in `on`, but a wait of 400 ms does not fit into the 400 ms that "
+            "are left",
         ),
         (
             Retry(4, 0.4, on=is_reset),
