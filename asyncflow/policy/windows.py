@@ -1,0 +1,322 @@
+"""What a circuit remembers of its calls: failures in a row, the newest calls, or the newest seconds.
+
+Adding a call costs the same however long a window is: it keeps its sums instead of counting them up.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from asyncflow.policy.seconds import spoken
+
+FAILED: Final = 1
+SLOW: Final = 2
+"""What a call may be besides a plain success (0); both at once is `FAILED | SLOW`."""
+
+SLICES: Final = 10
+"""In how many slices a window of time moves on: it covers the one that runs and the nine before it."""
+
+Sums = tuple[int, int, int]
+"""Calls, the failures among them, the slow ones among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The shares of calls that are too many.
+
+    Args:
+        failure_rate: the share of failed calls that is too much.
+        min_calls: how many calls it takes to speak of a share.
+        slow_rate: the share of slow calls that is too much; infinity when durations don't matter.
+        slow_after: seconds after which a call is slow.
+    """
+
+    failure_rate: float
+    min_calls: int
+    slow_rate: float = math.inf
+    slow_after: float = math.inf
+
+    def why(self, sums: Sums, hanging: int, least: int) -> str:
+        """Return what is too much, in words; empty when nothing is.
+
+        Args:
+            sums: the calls that have ended.
+            hanging: how many have not ended and are slow already. How they will end is not known, so they are
+                no part of the share of failures.
+            least: how many calls it takes to speak of a share.
+        """
+        calls, failures, slow = sums
+        if calls >= least and failures / calls >= self.failure_rate:
+            return f"after {percent(failures / calls)} of {calls} calls failed"
+        known = calls + hanging
+        if known >= least and (slow + hanging) / known >= self.slow_rate:
+            share = percent((slow + hanging) / known)
+            return f"after {share} of {known} calls took {spoken(self.slow_after)} or longer"
+        return ""
+
+    def shares(self, sums: Sums, hanging: int, least: int) -> tuple[float | None, float | None]:
+        """Return the shares of failures and of slow calls, each None where fewer than `least` calls count."""
+        calls, failures, slow = sums
+        known = calls + hanging
+        failed = failures / calls if calls >= least else None
+        if known < least or self.slow_rate == math.inf:
+            return failed, None
+        return failed, (slow + hanging) / known
+
+
+class Window(ABC):
+    """The calls that decide whether a circuit opens.
+
+    Attributes:
+        calls: how many there are.
+        failures: how many of them failed.
+        slow: how many of them were slow.
+        is_calm: whether one more success would change nothing.
+    """
+
+    __slots__ = ("calls", "failures", "is_calm", "slow")
+
+    def __init__(self) -> None:
+        self.calls = self.failures = self.slow = 0
+        self.is_calm = False
+
+    @abstractmethod
+    def count(self, kind: int, now: float) -> int:
+        """Add a call that has ended, and return 0 when nothing in the window can be too much.
+
+        Args:
+            kind: 0 for a plain success, or `FAILED`, `SLOW`, both.
+            now: when it ended, in monotonic seconds.
+        """
+
+    @abstractmethod
+    def why(self, hanging: int) -> str:
+        """Return what is too much, in words; empty when nothing is.
+
+        Args:
+            hanging: calls in flight that are slow already.
+        """
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Begin anew, without a call."""
+
+    @abstractmethod
+    def story(self, sums: Sums, hanging: int) -> str:
+        """Return the numbers in a few words."""
+
+    def shares(self, sums: Sums, hanging: int) -> tuple[float | None, float | None]:  # noqa: ARG002
+        """Return the share of failures and that of slow calls, each None while there are too few calls."""
+        return None, None
+
+    def move_on(self, now: float) -> None:  # noqa: B027 - most windows don't age
+        """Let go of what is too old by now."""
+
+    def sums(self, now: float) -> Sums:  # noqa: ARG002 - most windows don't age
+        """Return the sums as they are at a time, without changing anything."""
+        return self.calls, self.failures, self.slow
+
+
+class Streak(Window):
+    """Failures in a row; neutral calls neither count nor end a streak.
+
+    Args:
+        limit: how many are too many.
+    """
+
+    __slots__ = ("limit",)
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.is_calm = True
+
+    def count(self, kind: int, now: float) -> int:  # noqa: ARG002 - a streak does not age
+        """Lengthen the streak or end it."""
+        self.failures = self.calls = self.failures + 1 if kind & FAILED else 0
+        self.is_calm = not self.failures
+        return self.failures
+
+    def why(self, hanging: int) -> str:  # noqa: ARG002 - durations don't matter
+        """Return that the streak is too long, if it is."""
+        return f"after {self.failures} failures in a row" if self.failures >= self.limit else ""
+
+    def forget(self) -> None:
+        """End the streak."""
+        self.calls = self.failures = 0
+        self.is_calm = True
+
+    def story(self, sums: Sums, hanging: int) -> str:  # noqa: ARG002 - durations don't matter
+        """Return the length of the streak and its limit."""
+        return f"{sums[1]}/{self.limit} failures"
+
+
+class Blind(Window):
+    """What a disabled breaker remembers: nothing."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_calm = True
+
+    def count(self, kind: int, now: float) -> int:  # noqa: ARG002
+        """Take no notice."""
+        return 0
+
+    def why(self, hanging: int) -> str:  # noqa: ARG002
+        """Return that nothing is too much."""
+        return ""
+
+    def forget(self) -> None:
+        """Forget nothing, since there is nothing."""
+
+    def story(self, sums: Sums, hanging: int) -> str:  # noqa: ARG002
+        """Return that nothing is counted."""
+        return "nothing is counted"
+
+
+class Rated(Window):
+    """A window in which shares decide."""
+
+    __slots__ = ("rates",)
+
+    def __init__(self, rates: Rates) -> None:
+        super().__init__()
+        self.rates = rates
+
+    def why(self, hanging: int) -> str:
+        """Return which share is too high, if one is."""
+        return self.rates.why((self.calls, self.failures, self.slow), hanging, self.rates.min_calls)
+
+    def shares(self, sums: Sums, hanging: int) -> tuple[float | None, float | None]:
+        """Return the shares as far as there are enough calls to speak of them."""
+        return self.rates.shares(sums, hanging, self.rates.min_calls)
+
+    def story(self, sums: Sums, hanging: int) -> str:
+        """Return how many calls there are and their shares."""
+        failed, slow = self.shares(sums, hanging)
+        told = [f"{sums[0]} calls"]
+        if failed is None:
+            told.append(f"{sums[1]} failed")
+        else:
+            told.append(f"{percent(failed)} failed of {percent(self.rates.failure_rate)}")
+        if slow is not None:
+            told.append(f"{percent(slow)} slow of {percent(self.rates.slow_rate)}")
+        if hanging:
+            told.append(f"{hanging} hanging")
+        return ", ".join(told)
+
+
+class CountWindow(Rated):
+    """The newest so many calls, in a ring.
+
+    Args:
+        size: how many.
+        rates: which shares of them are too many.
+    """
+
+    __slots__ = ("_at", "_ring", "_size")
+
+    def __init__(self, size: int, rates: Rates) -> None:
+        super().__init__(rates)
+        self._size = size
+        self._ring = bytearray(size)
+        self._at = 0  # where the next call goes, over the oldest
+
+    def count(self, kind: int, now: float) -> int:  # noqa: ARG002 - calls are counted, not seconds
+        """Put a call in the place of the oldest."""
+        at = self._at
+        old = self._ring[at]
+        if kind != old:
+            self._ring[at] = kind
+            self.failures += (kind & FAILED) - (old & FAILED)
+            self.slow += (kind >> 1) - (old >> 1)
+        at += 1
+        self._at = at if at < self._size else 0
+        if self.calls < self._size:
+            self.calls += 1
+        return self.failures or self.slow
+
+    def forget(self) -> None:
+        """Empty the ring."""
+        self.calls = self.failures = self.slow = self._at = 0
+        self._ring = bytearray(self._size)
+
+
+class TimeWindow(Rated):
+    """The calls that ended in the newest so many seconds, in slices.
+
+    Args:
+        length: how many seconds.
+        rates: which shares of them are too many.
+    """
+
+    __slots__ = ("_edge", "_length", "_slice", "_slices", "_width")
+
+    def __init__(self, length: float, rates: Rates) -> None:
+        super().__init__(rates)
+        self._length = length
+        self._width = length / SLICES
+        self.forget()
+
+    def count(self, kind: int, now: float) -> int:
+        """Add a call to the slice that runs."""
+        if now >= self._edge:
+            self.move_on(now)
+        running = self._slice
+        running[0] += 1
+        self.calls += 1
+        if kind:
+            running[1] += kind & FAILED
+            running[2] += kind >> 1
+            self.failures += kind & FAILED
+            self.slow += kind >> 1
+        return self.failures or self.slow
+
+    def forget(self) -> None:
+        """Empty all slices; the next call begins a slice of its own."""
+        self.calls = self.failures = self.slow = 0
+        self._slice = [0, 0, 0]
+        self._slices = deque([self._slice], maxlen=SLICES)
+        self._edge = -math.inf  # when the slice that runs ends
+
+    def move_on(self, now: float) -> None:
+        """Begin the slices that have begun since, and let the oldest go."""
+        passed = self._passed(now)
+        if passed >= SLICES:
+            self.forget()
+            self._edge = now + self._width
+            return
+        for _ in range(passed):
+            if len(self._slices) == SLICES:
+                calls, failures, slow = self._slices[0]
+                self.calls -= calls
+                self.failures -= failures
+                self.slow -= slow
+            self._slice = [0, 0, 0]
+            self._slices.append(self._slice)
+        self._edge += passed * self._width
+
+    def sums(self, now: float) -> Sums:
+        """Add up the slices that are not too old by now."""
+        gone = len(self._slices) + self._passed(now) - SLICES
+        live = list(islice(self._slices, max(0, gone), None))
+        return sum(one[0] for one in live), sum(one[1] for one in live), sum(one[2] for one in live)
+
+    def _passed(self, now: float) -> int:
+        """Return how many slices have begun since the one that runs, as far as that matters."""
+        late = now - self._edge
+        if late < 0:
+            return 0
+        return min(SLICES, int(late // self._width) + 1) if late < self._length else SLICES
+
+
+def percent(share: float) -> str:
+    """Return a share for people: `60 %`, `33.3 %`."""
+    return f"{share * 100:.3g} %"
