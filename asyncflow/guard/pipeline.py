@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Protocol
 
+from asyncflow.guard.around import NOTHING
 from asyncflow.guard.deadlines import AsyncioTask
+from asyncflow.guard.falling_back import Call
+from asyncflow.guard.hedging import Inner
+from asyncflow.guard.outer import outcome_within
 from asyncflow.guard.plan import Plan
-from asyncflow.guard.scopes import innermost
+from asyncflow.guard.scopes import innermost, is_foreign
 from asyncflow.outcomes import ENOUGH, Again, Decision, Enough, Outcome, Returned
 from asyncflow.policy.course import Course
 from asyncflow.ports import AttemptObserver
@@ -67,7 +72,10 @@ def calling(
 ) -> Coroutine[Any, Any, Outcome]:
     """Return the coroutine that makes a call, whatever its policies are; see `outcome_of`."""
     run = _attempts_of_course if plan.remembers else attempts
-    return run(plan, fn, args, kwargs, observer, task, made)
+    if plan.outer is None and (innermost() is None or not is_foreign(task)):
+        return run(plan, fn, args, kwargs, observer, task, made)
+    inner: Inner = partial(run, plan, fn, args, kwargs)
+    return outcome_within(plan.outer or NOTHING, inner, Call(fn, args, kwargs), observer, task, made)
 
 
 async def attempts(  # noqa: C901 - one frame for all

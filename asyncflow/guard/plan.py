@@ -9,6 +9,7 @@ from typing import Literal
 from asyncflow.ambient import world
 from asyncflow.errors import AttemptTimedOut, HeartbeatMissed, InvalidPolicy, Rejected
 from asyncflow.guard import scopes
+from asyncflow.guard.around import Outer
 from asyncflow.guard.deadlines import AsyncioTask
 from asyncflow.guard.flight import Flight, flight_of
 from asyncflow.guard.found import Found
@@ -52,6 +53,7 @@ class Plan:
         rate_limit: how many attempts there may be in a time.
         bulkhead: how many attempts there may be at once.
         when_rejected: what becomes of an attempt that one of them refuses.
+        outer: what stands around the attempts, or None.
 
     Attributes:
         found: the states of the policies; see `find`.
@@ -70,6 +72,7 @@ class Plan:
         "bulkhead",
         "found",
         "guards",
+        "outer",
         "parts",
         "picky",
         "rate_limit",
@@ -91,7 +94,9 @@ class Plan:
         rate_limit: RateLimit | None,
         bulkhead: Bulkhead | None,
         when_rejected: WhenRejected,
+        outer: Outer | None = None,
     ) -> None:
+        self.outer = outer
         self.timeout = timeout
         self.retry = retry
         self.breaker = breaker
@@ -113,7 +118,7 @@ class Plan:
         """Return what a compiled frame is made of; it neither judges values nor learns."""
         is_adaptive = self.bulkhead is not None and self.bulkhead.adaptive is not None
         is_picky = self.retry is not None and (self.retry.on_result or self.retry.within) is not None
-        if is_picky or is_adaptive or self.throttle is not None:
+        if self.outer is not None or is_picky or is_adaptive or self.throttle is not None:
             return frozenset()
         wanted = {
             "call": True,
