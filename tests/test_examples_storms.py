@@ -76,7 +76,7 @@ async def test_a_service_that_left_too_many_clients_without_an_answer_fails_the_
 def test_without_trouble_there_is_no_storm():
     async def story():
         run = await storm.retry_storm.start(seconds=20)
-        return await run.wait()
+        return (await run.wait()).result()
 
     assert run_virtual(story()) == "100% of the clients of the last 10 seconds were answered"
 
@@ -85,6 +85,6 @@ def test_without_trouble_there_is_no_storm():
 def test_who_leaves_one_after_the_other_is_no_herd(clients, connected):
     async def story():
         run = await herd.thundering_herd.start(clients=clients)
-        return await run.wait()
+        return (await run.wait()).result()
 
     assert run_virtual(story()) == connected
