@@ -255,6 +255,25 @@ class WaitShape(msgspec.Struct, forbid_unknown_fields=True):
     is_over: bool
 
 
+class DecidedShape(msgspec.Struct, forbid_unknown_fields=True):
+    """What a policy decided beside the end of an attempt: `kind` is the event's, `text` a sentence."""
+
+    offset_s: float
+    attempt: int
+    kind: str
+    text: str
+
+
+class HedgeShape(msgspec.Struct, forbid_unknown_fields=True):
+    """A call that was made once more beside itself; `end` is empty while it is on its way."""
+
+    number: int
+    started_s: float
+    ended_s: float
+    end: str
+    calls: int
+
+
 class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One task run; `upstream` has the numbers of those it waits for, `map` what a mapped one has beside."""
 
@@ -274,6 +293,8 @@ class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     rolled_back: bool
     tries: list[Try]
     waits: list[WaitShape]
+    decisions: list[DecidedShape]
+    hedges: list[HedgeShape]
     map: MapShape | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -293,12 +314,13 @@ class MapShape(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BreakerShape(msgspec.Struct, forbid_unknown_fields=True):
-    """A change of a circuit breaker."""
+    """A change of a circuit breaker, and why in a sentence."""
 
     breaker: str
     old: str
     new: str
     offset_s: float
+    text: str
 
 
 class NoticeShape(msgspec.Struct, forbid_unknown_fields=True):

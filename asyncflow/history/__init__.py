@@ -5,8 +5,10 @@ from asyncflow.history.folding import History, fold
 from asyncflow.history.record import (
     Attempt,
     BreakerChange,
+    Decided,
     ErrorText,
     Fault,
+    Hedge,
     Notice,
     RunHistory,
     Standing,
@@ -18,9 +20,11 @@ from asyncflow.history.why import explain
 __all__ = [
     "Attempt",
     "BreakerChange",
+    "Decided",
     "Elements",
     "ErrorText",
     "Fault",
+    "Hedge",
     "History",
     "Notice",
     "RunHistory",

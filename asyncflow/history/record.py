@@ -35,7 +35,11 @@ _OUTCOMES: Mapping[str, Outcome] = {
     "Scheduled": "signalled",
     "Pending": "signalled",
 }
-_ROADS: Mapping[str, Outcome] = {"by fallback": "failed", "by signal": "signalled"}
+_ROADS: Mapping[str, Outcome] = {
+    "by fallback": "failed",
+    "by hedge": "cancelled",
+    "by signal": "signalled",
+}
 WAITING = frozenset(("Retrying", "Scheduled", "Paused"))
 """The states in which a task run waits for an instant or for somebody, rather than for what is upstream."""
 _NO_DETAIL: Mapping[str, Any] = {}
@@ -153,12 +157,57 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class BreakerChange:
-    """A circuit breaker went from one state to another, so many seconds into the run."""
+    """A circuit breaker went from one state to another.
+
+    Attributes:
+        offset: seconds into the run.
+        breaker: its name.
+        old: the state before.
+        new: the state after.
+        text: one sentence that says why, with the numbers behind it.
+    """
 
     offset: float
     breaker: str
     old: str
     new: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a policy decided about a task run beside the ends of its attempts.
+
+    Attributes:
+        offset: seconds into the run.
+        attempt: the number of the attempt that it was about, 0 when it was about none.
+        kind: the event's kind.
+        text: one sentence.
+    """
+
+    offset: float
+    attempt: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hedge:
+    """A call that was made once more beside itself.
+
+    Attributes:
+        number: from 1, within one call.
+        started: seconds into the run.
+        ended: seconds into the run; the instant of the view while it is on its way.
+        end: `won`, `failed`, `refused`, `late` or `cancelled`; empty while it is on its way.
+        calls: how many bodies ran for it.
+    """
+
+    number: int
+    started: float
+    ended: float
+    end: str = ""
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +240,8 @@ class TaskHistory:
         index: its place among the elements, or None.
         cache: what the cache said to it, in a sentence: why no entry was used, or why none was kept.
         rolled_back: whether what it did was undone after the flow run failed.
+        decisions: what policies decided beside the ends of its attempts, in order.
+        hedges: its hedges, in the order of their starts; of a map those of elements that are only counted.
     """
 
     number: int
@@ -209,6 +260,8 @@ class TaskHistory:
     index: int | None = None
     cache: str = ""
     rolled_back: bool = False
+    decisions: tuple[Decided, ...] = ()
+    hedges: tuple[Hedge, ...] = ()
 
     @property
     def repeats(self) -> int:
@@ -315,7 +368,7 @@ def outcome_of(state: Standing) -> Outcome:
     if state.detail.get("called") is False:
         return "refused"
     error = state.error.type if state.error else ""
-    if error in ("AttemptTimedOut", "HeartbeatMissed"):
+    if error in ("AttemptTimedOut", "HeartbeatMissed", "DeadlineExceeded"):
         return "timed out"
     if error in ("RETRY", "LOOP"):
         return "signalled"
