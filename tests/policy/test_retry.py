@@ -172,6 +172,8 @@ def test_the_numbers_are_ready_for_json():
         "bound": 0.4,
         "delay": decision.delay,
         "jitter": "full",
+        "least": 0.0,
+        "draw": decision.delay,
         "retry_after": None,
     }
     assert decision.delay == pytest.approx(0.4 * Random(7).random())
