@@ -105,10 +105,12 @@ class Throttler:
         spec: its settings.
     """
 
-    __slots__ = ("_window", "spec")
+    __slots__ = ("_label", "_said_window", "_window", "spec")
 
     def __init__(self, spec: Throttle) -> None:
         self.spec = spec
+        self._label = "the throttle" if spec.name is None else f"throttle {spec.name!r}"
+        self._said_window = spoken(seconds(spec.window, "window"))
         # Of its calls those that were not accepted are the failures; no share of them is too many here.
         self._window = TimeWindow(seconds(spec.window, "window"), Rates(math.inf, spec.min_calls))
 
@@ -157,11 +159,9 @@ class Throttler:
             self.record(accepted, now)
 
     def _refusal(self, rate: float) -> Throttled:
-        label = "the throttle" if self.spec.name is None else f"throttle {self.spec.name!r}"
-        window = spoken(seconds(self.spec.window, "window"))
         return Throttled(
-            f"{label} kept the call back, as it does {percent(rate)} of them: of the last {self.requests} "
-            f"within {window} {self.accepts} were accepted; ask again later",
+            f"{self._label} kept the call back, as it does {percent(rate)} of them: of the last "
+            f"{self.requests} within {self._said_window} {self.accepts} were accepted; ask again later",
             name=self.spec.name,
         )
 
