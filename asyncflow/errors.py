@@ -127,6 +127,18 @@ class DeadlineExceeded(AsyncflowError, TimeoutError):
         self.attempts = attempts
 
 
+class NotAcceptable(AsyncflowError):
+    """A returned value that `on_result` refuses, told to a fallback as the error that it stands in for.
+
+    Attributes:
+        value: the value.
+    """
+
+    def __init__(self, message: str, value: object = None) -> None:
+        super().__init__(message)
+        self.value = value
+
+
 class HeartbeatMissed(AttemptTimedOut):
     """An attempt has not called `current().heartbeat()` for longer than its task allows."""
 

@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from asyncflow.errors import InvalidPolicy
+from asyncflow.guard.around import Outer
 from asyncflow.guard.compiled import Caller, caller, protected
 from asyncflow.guard.plan import Plan, WhenRejected
 from asyncflow.policy.breaker import Breaker
@@ -115,7 +116,17 @@ class Policy:
             rate_limit=self.rate_limit,
             bulkhead=self.bulkhead,
             when_rejected=self.when_rejected,
+            outer=self._outer(retry),
         )
+
+    def _outer(self, retry: Retry | None) -> Outer | None:
+        """Return what stands around the attempts, or None when there is nothing."""
+        hedge = self.hedge if isinstance(self.hedge, Hedge) else None
+        if self.deadline is None and hedge is None and self.fallback is None:
+            return None
+        deadline = None if self.deadline is None else seconds(self.deadline, "deadline")
+        pays = hedge is None or retry is None or retry.budget != hedge.budget
+        return Outer(deadline, hedge, self.fallback, pays)
 
     def replace(self, **changes: Any) -> Policy:
         """Return a copy with other settings, such as `policy.replace(timeout=5.0)`."""
