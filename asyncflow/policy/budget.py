@@ -221,7 +221,7 @@ class Shares(Spending):
         return {"name": self.spec.name, "retries": self.extra, "calls": self.calls}
 
     def __repr__(self) -> str:
-        return f"<Shares of budget {self.spec.name!r}: {self._story()}>"
+        return f"<Shares {self.spec.name}: {self._story()}>"
 
     def _story(self) -> str:
         are = "is" if self.extra == 1 else "are"
@@ -346,7 +346,7 @@ class Tokens(Spending):
         self.tokens = min(self.spec.capacity, max(0.0, there + tokens))
 
     def __repr__(self) -> str:
-        return f"<Tokens of budget {self.spec.name!r}: {self.tokens:.3g} of {self.spec.capacity:g}>"
+        return f"<Tokens {self.spec.name}: {self.tokens:.3g} of {self.spec.capacity:g} left>"
 
 
 def _check_name(name: object) -> None:
