@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from asyncflow.ambient import world
+from asyncflow.ambient import current_world
 from asyncflow.errors import AsyncflowError
 from asyncflow.guard.deadlines import Alarm
 from asyncflow.guard.flight import Flight, flight_of, let_in
@@ -110,7 +110,7 @@ def make(plan, fn):
         places = found.places  #: bulkhead
         if (
             innermost() is not None
-            or found.world is not world()  #: breaker, rate limit, bulkhead
+            or found.world is not current_world()  #: breaker, rate limit, bulkhead, budget
             or not circuit.free  #: breaker
             or places.taken >= places.limit  #: bulkhead
             or (task := running_on(found.loop)) is None  #: caller
@@ -124,6 +124,7 @@ def make(plan, fn):
         elif due - now > limiter.tolerance:  #: rate limit
             return value_of(await whole(plan, fn, args, kwargs))  #: rate limit
         limiter.tat = due + limiter.step  #: rate limit
+        found.spending.entered()  #: budget
         permit = circuit.generation  #: breaker
         places.taken += 1  #: bulkhead
         requests = task.cancelling()  #: caller
@@ -135,6 +136,7 @@ def make(plan, fn):
         try:
             value = await fn(*args, **kwargs)
         except BaseException as error:
+            found.spending.left()  #: budget
             places.taken -= 1  #: bulkhead
             if places.waiting:  #: bulkhead
                 let_in(places, found.world.monotonic())  #: bulkhead
@@ -154,18 +156,24 @@ def make(plan, fn):
             if alarm.fired:  #: timeout
                 alarm.disarm()  #: timeout
             alarm.task = None  #: timeout
+            found.spending.left()  #: budget
+            found.spending.succeeded(found.world.monotonic())  #: budget
             if circuit.quiet:  #: breaker
                 return value  #: breaker
-            flight = boarded(found, permit=permit)  #: breaker
-            outcome = Returned(value)  #: breaker
-            return value  #: not breaker
-        outcome, decision = plan.judge(flight, flight.requests, outcome, 1, None)
+            circuit.record(permit, "success", found.world.monotonic())  #: praise
+            return value  #: not critic
+            flight = boarded(found, permit=permit)  #: critic
+            outcome = Returned(value)  #: critic
+        course = None  #: not memory
+        course = plan.course()  #: memory
         try:
+            outcome, decision = plan.judge(flight, flight.requests, outcome, 1, course, None)
             if isinstance(decision, Again):
-                outcome = await go_on(plan, fn, args, kwargs, outcome, decision)
+                outcome = await go_on(plan, fn, args, kwargs, outcome, decision, course)
             return value_of(outcome)
         finally:
             del outcome  # its error's traceback may hold this frame: no cycle
+            course.end()  #: memory
     return guarded
 """
 
@@ -176,10 +184,11 @@ def make(plan, fn):
     return guarded
 """
 
-_NAMES = (Alarm, Again, Returned, boarded, go_on, let_in, running_on, value_of, whole, world)
+_NAMES = (Alarm, Again, Returned, boarded, go_on, let_in, running_on, value_of, whole)
 _SCOPE: dict[str, Any] = {
     **{name.__name__: name for name in _NAMES},
     "NOT_RUN": NOT_RUN,
+    "current_world": current_world,
     "innermost": innermost,
 }
 

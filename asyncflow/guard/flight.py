@@ -151,12 +151,11 @@ class Flight(Alarm):
 
     def give_back(self) -> None:
         """Give back what was taken for an attempt that says nothing about health: cancelled, or refused."""
-        now = self._now()
         if self.slot is not None and not self.is_aboard:
             assert self.found.limiter is not None
-            self.found.limiter.give_back(1, now, self.slot)
+            self.found.limiter.give_back(1, self._now(), self.slot)
             self.slot = None
-        self._leave_place(now, "neutral")
+        self._leave_place("neutral")
         self._leave_circuit()
 
     def land(self, outcome: Outcome, observer: AttemptObserver | None) -> None:
@@ -165,11 +164,10 @@ class Flight(Alarm):
         Raises:
             Exception: what the breaker's predicate raised; all is given back nevertheless.
         """
-        now = self._now()
         how = _left_as(outcome)
-        self._leave_place(now, how)
+        self._leave_place(how)
         if self.found.throttler is not None and self.is_aboard:
-            self.found.throttler.record(how not in ("failure", "dropped"), now)
+            self.found.throttler.record(how not in ("failure", "dropped"), self._now())
         circuit, permit = self.found.circuit, self.permit
         if circuit is None or permit is None:
             return
@@ -179,14 +177,14 @@ class Flight(Alarm):
         try:
             verdict = circuit.spec.verdict(outcome)
         finally:
-            circuit.record(permit, verdict, now, error_of(outcome))
+            circuit.record(permit, verdict, self._now(), error_of(outcome))
         tell(circuit, old, observer)
 
-    def _leave_place(self, now: float, how: LeftAs) -> None:
+    def _leave_place(self, how: LeftAs) -> None:
         place, self.place = self.place, None
         if place is not None:
             assert self.found.places is not None
-            wake(self.found.places.leave(place, now, how))
+            wake(self.found.places.leave(place, self._now(), how))
 
     def _leave_circuit(self) -> None:
         permit, self.permit = self.permit, None

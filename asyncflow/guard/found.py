@@ -8,6 +8,7 @@ from asyncflow.ambient import World
 from asyncflow.errors import UsageError
 from asyncflow.guard.deadlines import AsyncioTask, DeadlineQueue, queue_for
 from asyncflow.guard.running import NoLoop, to_ask
+from asyncflow.policy.budget import Spending
 from asyncflow.policy.bulkhead import Places
 from asyncflow.policy.circuit import Circuit
 from asyncflow.policy.rate_limit import Limiter
@@ -30,6 +31,7 @@ class Found:
         loop: what `running_on` is asked about; no loop where it does not matter who calls.
         queue: the deadlines of calls on that loop; None without an attempt timeout.
         circuit: the breaker's, None without one.
+        spending: the budget's, None without one.
         throttler: the throttle's, None without one.
         limiter: the rate limit's, None without one.
         places: the bulkhead's, None without one.
@@ -39,13 +41,14 @@ class Found:
         UsageError: when there is an attempt timeout, and no asyncio task.
     """
 
-    __slots__ = ("circuit", "limiter", "loop", "places", "queue", "throttler", "world")
+    __slots__ = ("circuit", "limiter", "loop", "places", "queue", "spending", "throttler", "world")
 
     def __init__(self, plan: Plan, home: World | None = None, task: AsyncioTask | None = None) -> None:
         self.world = home
         self.loop: Any = NoLoop
         self.queue: DeadlineQueue | None = None
         self.circuit: Circuit | None = None
+        self.spending: Spending | None = None
         self.throttler: Throttler | None = None
         self.limiter: Limiter | None = None
         self.places: Places | None = None
@@ -69,7 +72,7 @@ class Found:
         if plan.breaker is not None:
             self.circuit = plan.breaker.circuit(home)
         if plan.budget is not None:
-            plan.budget.spending(home)
+            self.spending = plan.budget.spending(home)
         if plan.throttle is not None:
             self.throttler = plan.throttle.throttler(home)
         if plan.rate_limit is not None:

@@ -15,6 +15,7 @@ from asyncflow.guard.outer import outcome_within
 from asyncflow.guard.plan import Plan
 from asyncflow.guard.scopes import innermost, is_foreign
 from asyncflow.outcomes import ENOUGH, Again, Decision, Enough, Outcome, Returned
+from asyncflow.policy.course import Course
 from asyncflow.ports import AttemptObserver
 
 
@@ -85,11 +86,14 @@ async def attempts(  # noqa: C901 - one frame for all
     observer: AttemptObserver | None = None,
     task: AsyncioTask | None = None,
     made: tuple[int, int] = (0, 0),
+    *,
     outcome: Outcome = NOT_RUN,
+    course: Course | None = None,
 ) -> Outcome:
     """Make the attempts of one call, without what stands around them.
 
-    The arguments are those of `outcome_of`; `outcome` is that of the attempt before.
+    The arguments are those of `outcome_of`; `outcome` is that of the attempt before, and `course` what the
+    call remembers.
     """
     if task is None and (plan.watches or innermost() is not None):
         task = asyncio.current_task()
@@ -117,7 +121,7 @@ async def attempts(  # noqa: C901 - one frame for all
                 outcome = settled
                 del settled
             if type(outcome) is not Returned or plan.picky or (flight is not None and flight.owes()):
-                outcome, decision = plan.judge(flight, requests, outcome, attempt - free, observer)
+                outcome, decision = plan.judge(flight, requests, outcome, attempt - free, course, observer)
             if observer is not None:
                 ended = observer.attempt_ended(attempt, outcome, decision)
                 decision = ended if ended is decision or isinstance(ended, (Enough, Again)) else await ended
@@ -132,11 +136,12 @@ async def attempts(  # noqa: C901 - one frame for all
 
 async def _attempts_of_course(plan: Plan, *call: Any) -> Outcome:
     """Make the attempts of a call that remembers something from one to the next."""
-    own = plan.of_one_call()
+    course = plan.course()
     try:
-        return await attempts(own, *call)
+        return await attempts(plan, *call, course=course)
     finally:
-        own.end_course()
+        if course is not None:
+            course.end()
 
 
 async def go_on(
@@ -146,19 +151,21 @@ async def go_on(
     kwargs: Mapping[str, Any],
     outcome: Outcome,
     decision: Decision,
+    course: Course | None,
 ) -> Outcome:
     """Make the attempts that follow a first one, which another frame made.
 
     Args:
-        plan: the policies; a call under them has nothing to remember.
+        plan: the policies.
         fn: the body.
         args: its arguments by position.
         kwargs: its arguments by name.
         outcome: what the first attempt came to.
         decision: what is to follow it.
+        course: what the call remembers.
     """
     if isinstance(decision, Again):
         await asyncio.sleep(decision.delay)
         made = (1, int(decision.afresh))
-        outcome = await attempts(plan, fn, args, kwargs, made=made, outcome=outcome)
+        outcome = await attempts(plan, fn, args, kwargs, made=made, outcome=outcome, course=course)
     return outcome

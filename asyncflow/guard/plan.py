@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import math
-from contextlib import suppress
 from typing import Literal
 
 from asyncflow.ambient import world
@@ -68,7 +66,6 @@ class Plan:
     """
 
     __slots__ = (
-        "_course",
         "_hooked",
         "breaker",
         "budget",
@@ -113,19 +110,25 @@ class Plan:
         self.watches = timeout is not None or retry is not None or when_rejected == "wait"
         self.picky = retry is not None and retry.looks_at_values()
         self.remembers = retry is not None and retry.remembers()
-        self._course: Course | None = None
         self._hooked = retry is not None and retry.has_hooks()
         self.parts = self._parts()
         self.found = Found(self)
 
     def _parts(self) -> frozenset[str]:
+        """Return what a compiled frame is made of; it neither judges values nor learns."""
         is_adaptive = self.bulkhead is not None and self.bulkhead.adaptive is not None
-        if self.outer is not None or self.picky or self.remembers or self.throttle is not None or is_adaptive:
+        is_picky = self.retry is not None and (self.retry.on_result or self.retry.within) is not None
+        if self.outer is not None or is_picky or is_adaptive or self.throttle is not None:
             return frozenset()
         wanted = {
+            "call": True,
             "caller": self.watches,
+            "memory": self.remembers,
+            "budget": self.budget is not None,
             "timeout": self.timeout is not None,
             "breaker": self.breaker is not None,
+            "praise": self.breaker is not None and self.breaker.on_result is None,
+            "critic": self.breaker is not None and self.breaker.on_result is not None,
             "rate limit": self.rate_limit is not None,
             "bulkhead": self.bulkhead is not None,
         }
@@ -146,18 +149,17 @@ class Plan:
             found = self.found = Found(self, home, task)
         return found
 
-    def of_one_call(self) -> Plan:
-        """Return this plan for one call, which remembers something; its course has to be ended."""
-        assert self.retry is not None
-        own = copy.copy(self)
-        with suppress(InvalidPolicy):  # a budget's name that is in use: for the first attempt to tell
-            own._course = Course(self.retry, world())
-        return own
+    def course(self) -> Course | None:
+        """Return what a call that begins now remembers; it has to be ended with the call.
 
-    def end_course(self) -> None:
-        """Let the call end that this plan was for; it gives back what it took of a budget."""
-        if self._course is not None:
-            self._course.end()
+        None when it can't be had, since the name of the budget is in use with other settings. Then the first
+        attempt will tell, which looks it up.
+        """
+        assert self.retry is not None
+        try:
+            return Course(self.retry, world())
+        except InvalidPolicy:
+            return None
 
     def patience(self) -> float:
         """Return the seconds that an attempt may wait until it is admitted."""
@@ -208,6 +210,7 @@ class Plan:
         requests: int,
         outcome: Outcome,
         attempt: int,
+        course: Course | None,
         observer: AttemptObserver | None,
     ) -> tuple[Outcome, Decision]:
         """Give back what the attempt took, and return what the policies make of its outcome.
@@ -220,12 +223,13 @@ class Plan:
             requests: the count of requests to cancel the asyncio task, before the attempt.
             outcome: what it came to.
             attempt: its number, without those that no policy counts.
+            course: what the call remembers, if anything.
             observer: who hears of changes.
         """
         try:
             if flight is not None:
                 flight.land(outcome, observer)
-            decision = self._decision(requests, outcome, attempt)
+            decision = self._decision(requests, outcome, attempt, course)
         except Exception as problem:  # noqa: BLE001 - a user's function may raise anything
             problem.add_note(f"asyncflow: raised by a function of the policy that judged {outcome!r}")
             outcome = Raised(problem)
@@ -236,8 +240,8 @@ class Plan:
             _note_attempts(outcome, attempt, decision)
         return outcome, decision
 
-    def _decision(self, requests: int, outcome: Outcome, attempt: int) -> Decision:
-        here, left, course = world(), scopes.remaining(), self._course
+    def _decision(self, requests: int, outcome: Outcome, attempt: int, course: Course | None) -> Decision:
+        here, left = world(), scopes.remaining()
         if self.remembers and course is None:
             return Enough("what the call has to remember can't be had")
         if isinstance(outcome, Refused) and self._waits(outcome, left):

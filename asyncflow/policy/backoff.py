@@ -186,6 +186,11 @@ _LEAST = {"none": 1.0, "full": 0.0, "equal": 0.5}
 """The part of the bound that is waited whatever chance says."""
 
 
+def foreseen(jitter: Jitter, backoff: Backoff) -> float:
+    """Return the shortest first wait, in seconds; 0 where a function of the user's says it when it comes."""
+    return 0.0 if isinstance(backoff, _Custom) else reach(jitter, backoff, 1)[0]
+
+
 def drawn(least: float, most: float, random: Random) -> float:
     """Return a wait between two bounds; where they leave no choice, nothing is drawn."""
     return least if least == most else least + (most - least) * random.random()

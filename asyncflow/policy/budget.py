@@ -17,6 +17,7 @@ from typing import Any
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import InvalidPolicy
+from asyncflow.human import plural
 
 # Tenths add up to a little less than one.
 _SLACK = 1e-9
@@ -213,19 +214,18 @@ class Shares(Spending):
         """Return why there is no extra attempt, in words for people."""
         spec = self.spec
         most = f"{spec.share * 100:g} %" + (f" or {spec.floor}" if spec.floor else "")
-        return (
-            f"budget {spec.name!r} allows no more: {self.extra} retries among {self.calls} calls in flight, "
-            f"and at most {most} may be"
-        )
+        return f"budget {spec.name!r} allows no more: {self._story()}, and at most {most} may be"
 
     def numbers(self) -> dict[str, Any]:
         """Return the name and the numbers behind the answer, ready for JSON."""
         return {"name": self.spec.name, "retries": self.extra, "calls": self.calls}
 
     def __repr__(self) -> str:
-        return (
-            f"<Shares of budget {self.spec.name!r}: {self.extra} retries among {self.calls} calls in flight>"
-        )
+        return f"<Shares of budget {self.spec.name!r}: {self._story()}>"
+
+    def _story(self) -> str:
+        are = "is" if self.extra == 1 else "are"
+        return f"{self.extra} of {plural(self.calls, 'call')} in flight {are} retried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,13 +327,12 @@ class Tokens(Spending):
     def refusal(self) -> str:
         """Return why there is no extra attempt, in words for people."""
         spec = self.spec
-        costs = f"a retry costs {spec.per_retry:g}" if spec.per_retry else "retries end there"
-        rest = f" and leaves {spec.keep:g}" if spec.keep and spec.per_retry else ""
-        rest = f" at {spec.keep:g}" if spec.keep and not spec.per_retry else rest
-        return (
-            f"budget {spec.name!r} allows no more: {self.tokens:.3g} of {spec.capacity:g} tokens are left, "
-            f"and {costs}{rest}"
+        leaves = f" and leaves {spec.keep:g}" if spec.keep else ""
+        costs = (
+            f"a retry costs {spec.per_retry:g}{leaves}" if spec.per_retry else f"retries end at {spec.keep:g}"
         )
+        there = f"{self.tokens:.3g} of {spec.capacity:g} tokens"
+        return f"budget {spec.name!r} allows no more: {there} are left, and {costs}"
 
     def numbers(self) -> dict[str, Any]:
         """Return the name and the numbers behind the answer, ready for JSON."""

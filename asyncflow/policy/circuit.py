@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, NewType
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from asyncflow.errors import BreakerOpen, IllegalMove, UsageError
 from asyncflow.policy.likeness import likeness
@@ -24,7 +24,7 @@ CircuitState = Literal["closed", "open", "half-open"]
 Verdict = Literal["success", "failure", "neutral"]
 Mode = Literal["normal", "forced-open", "disabled", "metrics-only"]
 
-Permit = NewType("Permit", int)
+Permit = int
 """The right to make one call; opaque to who holds it. Every permit is given back once."""
 
 MOVES: Final[dict[CircuitState, frozenset[CircuitState]]] = {
@@ -122,7 +122,7 @@ class Circuit:
         self.clock = clock
         self.mode: Mode = "normal"
         self.state: CircuitState = "closed"
-        self.generation = Permit(-1)
+        self.generation = -1
         self.openings = self.refused = 0
         self.why = ""
         self.cause: BaseException | None = None
@@ -159,11 +159,12 @@ class Circuit:
         """
         if permit != self.generation:
             return
-        if self.state != "closed":
-            self._answered(verdict, 0, now, error)
+        kind = FAILED if verdict == "failure" else 0
+        if not self.free:
+            self._answered(verdict, kind, now, error)
         elif verdict != "neutral":
             tally = self._tally
-            if tally.count(FAILED if verdict == "failure" else 0, now):
+            if tally.count(kind, now):
                 self.quiet = False
                 self._judge(now, error)
             elif tally.is_calm:
@@ -283,7 +284,7 @@ class Circuit:
         elif verdict == "neutral":
             self._probes.out -= 1
         else:
-            self._probes.count(kind | (FAILED if verdict == "failure" else 0), now)
+            self._probes.count(kind, now)
             self._judge(now, error)
 
     def _judge(self, now: float, error: BaseException | None) -> None:
@@ -334,7 +335,7 @@ class Circuit:
     def _enter(self, state: CircuitState) -> None:
         """Begin a new generation."""
         self.state = state
-        self.generation = Permit(self.generation + 1)
+        self.generation += 1
         self.refused = 0
         self.free = state == "closed" and not self._watches
         self.quiet = self.free and self._tally.is_calm and self.spec.on_result is None

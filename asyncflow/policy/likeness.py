@@ -6,7 +6,7 @@ Kept for as long as a circuit is open, that is a leak, and often a cycle.
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
 
 from asyncflow.errors import AsyncflowError, full_text_of
 
@@ -18,14 +18,12 @@ def likeness(error: BaseException) -> BaseException:
 
     Where the class can't be made of plain values it is an AsyncflowError whose text names the class.
     """
-    kind: Any = type(error)
-    try:
-        twin: BaseException = kind.__new__(kind, *filter(_is_plain, error.args))
+    kind = type(error)
+    with suppress(Exception):  # a class may want whatever it likes to be made, or to tell its text
+        twin = kind.__new__(kind, *filter(_is_plain, error.args))
         twin.__dict__.update((name, value) for name, value in vars(error).items() if _is_plain(value))
         if isinstance(twin, kind) and str(twin) == str(error):
             return twin
-    except Exception:  # noqa: BLE001, S110 - a class may want whatever it likes; the text will do
-        pass
     return AsyncflowError(full_text_of(error))
 
 

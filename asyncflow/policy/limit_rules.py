@@ -16,6 +16,8 @@ from asyncflow.policy.adaptive import Adaptive, Learner, Window
 from asyncflow.policy.checks import checked_number, checked_whole
 from asyncflow.policy.seconds import Seconds, seconds
 
+_ROUNDING = 1e-9  # a queue of 6 is not one of 7 for what the division of two times is off
+
 
 @dataclass(frozen=True, slots=True)
 class Vegas(Adaptive):
@@ -83,7 +85,7 @@ class _VegasLearner(Learner):
         return self.estimate if self._is_short(window) else self.estimate + self._step(window, digits)
 
     def _step(self, window: Window, digits: int) -> int:
-        queue = math.ceil(self.estimate * (1 - self._quickest / window.average))
+        queue = math.ceil(self.estimate * (1 - self._quickest / window.average) - _ROUNDING)
         if queue <= digits:
             return self.rule.beta * digits
         if queue < self.rule.alpha * digits:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from asyncflow.errors import InvalidPolicy, Rejected
 from asyncflow.outcomes import ENOUGH, Again, Decision, Enough, Outcome, Refused, Returned, Signalled
-from asyncflow.policy.backoff import LONGEST, Backoff, Jitter, checked_jitter, delays, drawn, reach
+from asyncflow.policy.backoff import LONGEST, Backoff, Jitter, checked_jitter, delays, drawn, foreseen, reach
 from asyncflow.policy.budget import Budget, Spender, TokenBudget
 from asyncflow.policy.hooks import Hook, checked_function
 from asyncflow.policy.matching import Errors, checked, counts, excluded, failure_of, is_failure
@@ -84,10 +84,21 @@ class Retry:
             checked_function(getattr(self, hook), hook, what="a function of what was judged")
         if self.within is not None:
             hint = "use a number of seconds, or None for no end"
-            object.__setattr__(self, "within", seconds(self.within, "within", zero=False, hint=hint))
+            length = seconds(self.within, "within", zero=False, hint=hint)
+            object.__setattr__(self, "within", length)
+            self._check_first_wait(backoff, length)
         if self.budget is not None and not isinstance(self.budget, Budget | TokenBudget):
+            raise InvalidPolicy(f"budget={self.budget!r} must be a Budget; write Budget('payments')")
+
+    def _check_first_wait(self, backoff: Backoff, within: float) -> None:
+        """Refuse a time into which not even the shortest first wait fits."""
+        if self.max_attempts == 1 or self.delay_for is not None:
+            return
+        least = foreseen(self.jitter, backoff)
+        if least >= within:
             raise InvalidPolicy(
-                f"budget={self.budget!r} must be a Budget; write Budget('payments', share=0.2)"
+                f"within={self.within!r} has no room for the first wait, which is {spoken(least)} at least; "
+                "use a longer time, or shorter waits"
             )
 
     def remembers(self) -> bool:
@@ -303,7 +314,7 @@ def _relation(errors: Errors, *, negated: bool = False) -> str:
 def _misfit(delay: float, left: float) -> str:
     if left <= 0:
         return "no time is left for another attempt"
-    return f"a wait of {spoken(delay)} does not end within the {spoken(left)} that are left"
+    return f"a wait of {spoken(delay)} does not fit into the {spoken(left)} that are left"
 
 
 def _when(delay: float) -> str:

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY, dataclass
-from typing import Final
 
 from asyncflow.ambient import World, world
-from asyncflow.errors import Throttled
+from asyncflow.errors import InvalidPolicy, Throttled
 from asyncflow.policy.checks import checked_name, checked_number, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.seconds import Seconds, seconds, spoken
-
-_SLICES: Final = 12
-"""The window moves on by that part of itself."""
+from asyncflow.policy.windows import FAILED, Rates, TimeWindow, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,10 @@ class Throttle(Stateful):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        checked_number(self.share, "share", 1e-9, 1.0, "use 0.9 to let one in ten through, whatever happens")
-        checked_number(self.k, "k", 1.0, 1e9, "below 1 calls would be kept back for being accepted")
+        checked_number(self.share, "share", 0.0, 1.0, "use 0.9 to let one in ten through, whatever happens")
+        if not self.share:
+            raise InvalidPolicy("share=0 would never keep a call back; use 0.9, or no throttle")
+        checked_number(self.k, "k", 1.0, math.inf, "below 1 calls would be kept back for being accepted")
         checked_whole(self.min_calls, "min_calls", 1, "use 1 to throttle from the first refusal on")
         checked_name(self.name)
         object.__setattr__(self, "window", seconds(self.window, "window", zero=False))
@@ -82,22 +81,24 @@ class Throttler:
 
     Args:
         spec: its settings.
-
-    Attributes:
-        requests: how many calls of the window have ended or were kept back.
-        accepts: how many of them were accepted.
     """
 
-    __slots__ = ("_accepts", "_length", "_now", "_requests", "_until", "accepts", "requests", "spec")
+    __slots__ = ("_window", "spec")
 
     def __init__(self, spec: Throttle) -> None:
         self.spec = spec
-        self.requests = self.accepts = 0
-        self._length = seconds(spec.window, "window") / _SLICES
-        self._now = 0  # the slice that time is in, counted from the clock's zero
-        self._until = -math.inf  # when it ends
-        self._requests = [0] * _SLICES  # by slice; each is used again when the window has passed
-        self._accepts = [0] * _SLICES
+        # Of its calls those that were not accepted are the failures; no share of them is too many here.
+        self._window = TimeWindow(seconds(spec.window, "window"), Rates(math.inf, spec.min_calls))
+
+    @property
+    def requests(self) -> int:
+        """How many calls of the window have ended or were kept back."""
+        return self._window.calls
+
+    @property
+    def accepts(self) -> int:
+        """How many of the requests were accepted."""
+        return self._window.calls - self._window.failures
 
     def admit(self, now: float, draw: float) -> Throttled | None:
         """Return None for a call that may be made, else the refusal, which is counted as a request.
@@ -106,15 +107,15 @@ class Throttler:
             now: the world's monotonic time.
             draw: a number that chance has drawn, from 0 up to 1.
         """
-        if now >= self._until:
-            self._move(now)
-        if self.requests <= self.spec.k * self.accepts:
+        window, spec = self._window, self.spec
+        if window.calls <= spec.k * (window.calls - window.failures):
             return None
-        rate = self.spec.rate(self.requests, self.accepts)
+        window.move_on(now)
+        rate = spec.rate(self.requests, self.accepts)
         if draw >= rate:
             return None
         refusal = self._refusal(rate)
-        self._count(accepted=False)
+        window.count(FAILED, now)
         return refusal
 
     def record(self, accepted: bool, now: float) -> None:  # noqa: FBT001 - the one thing that is recorded
@@ -125,39 +126,18 @@ class Throttler:
                 answered at all.
             now: the world's monotonic time.
         """
-        if now >= self._until:
-            self._move(now)
-        self._count(accepted=accepted)
-
-    def _count(self, *, accepted: bool) -> None:
-        index = self._now % _SLICES
-        self.requests += 1
-        self._requests[index] += 1
-        if accepted:
-            self.accepts += 1
-            self._accepts[index] += 1
-
-    def _move(self, now: float) -> None:
-        """Forget the slices that have left the window."""
-        slice_now = int(now // self._length)
-        for passed in range(min(_SLICES, slice_now - self._now)):
-            index = (slice_now - passed) % _SLICES
-            self.requests -= self._requests[index]
-            self.accepts -= self._accepts[index]
-            self._requests[index] = self._accepts[index] = 0
-        self._now = slice_now
-        self._until = (slice_now + 1) * self._length
+        self._window.count(0 if accepted else FAILED, now)
 
     def _refusal(self, rate: float) -> Throttled:
         label = "the throttle" if self.spec.name is None else f"throttle {self.spec.name!r}"
         window = spoken(seconds(self.spec.window, "window"))
         return Throttled(
-            f"{label} kept the call back, as it does {rate:.0%} of them: of the last {self.requests} within "
-            f"{window} {self.accepts} were accepted; ask again later",
+            f"{label} kept the call back, as it does {percent(rate)} of them: of the last {self.requests} "
+            f"within {window} {self.accepts} were accepted; ask again later",
             name=self.spec.name,
         )
 
     def __repr__(self) -> str:
         name = "" if self.spec.name is None else f" {self.spec.name}"
         rate = self.spec.rate(self.requests, self.accepts)
-        return f"<Throttle{name} {self.accepts}/{self.requests} accepted, keeps {rate:.0%} back>"
+        return f"<Throttle{name} {self.accepts}/{self.requests} accepted, keeps {percent(rate)} back>"

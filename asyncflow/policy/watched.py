@@ -38,40 +38,41 @@ class WatchedCircuit(Circuit):
         self._hung: dict[int, float] = {}  # the same of those that are slow already
         self._oldest = 1  # no call in `_starts` has a lower number
         self._newest = 0
-        self._look_at = -math.inf  # no call in `_starts` is slow before that
+        self._look_at = -math.inf  # until then no call in `_starts` is slow, and the circuit is closed
         super().__init__(spec, clock)
 
     def admit(self, now: float) -> Permit | BreakerOpen:
         """Return a permit for one call, whose time runs from now on, or the refusal."""
         if now >= self._look_at:
             self._look(now)
-        if self.state != "closed":
-            refusal = self._refused(now)
+            refusal = None if self.state == "closed" else self._refused(now)
             if refusal is not None:
                 return refusal
         self._newest = number = self._newest + 1
         self._starts[number] = now
-        return Permit(number)
+        return number
 
     def record(
         self, permit: Permit, verdict: Verdict, now: float, error: BaseException | None = None
     ) -> None:
         """Give a permit back with what came of the call; how long it took is known."""
+        kind = FAILED if verdict == "failure" else 0
         since = self._starts.pop(permit, None)
         if since is None:
             since = self._hung.pop(permit, None)
             if since is None:
                 return  # it was admitted by an older generation
-        if now >= self._look_at and self._look(now):
-            return
-        kind = SLOW if now >= since + self._slow_after else 0
-        if self.state != "closed":
-            self._answered(verdict, kind, now, error)
-        elif verdict != "neutral":
-            if verdict == "failure":
-                kind |= FAILED
-            if self._tally.count(kind, now) or self._hung:
-                self._judge(now, error)
+            kind |= SLOW
+        if now >= self._look_at:
+            if self._look(now):
+                return
+            if now >= since + self._slow_after:
+                kind |= SLOW
+            if self.state != "closed":
+                self._answered(verdict, kind, now, error)
+                return
+        if verdict != "neutral" and (self._tally.count(kind, now) or self._hung):
+            self._judge(now, error)
 
     def release(self, permit: Permit) -> None:
         """Give back the permit of a call that says nothing about health."""
@@ -85,17 +86,19 @@ class WatchedCircuit(Circuit):
         Numbers are passed once each, so that a look costs little however many calls there are.
         """
         starts, number, found = self._starts, self._oldest, False
-        self._look_at = now + self._slow_after
+        look_at = now + self._slow_after
         while starts:
             since = starts.get(number)
             if since is not None:
                 if since + self._slow_after > now:
-                    self._look_at = since + self._slow_after
+                    look_at = since + self._slow_after
                     break
                 self._hung[number] = starts.pop(number)
                 found = True
             number += 1
         self._oldest = number
+        if self.state == "closed":
+            self._look_at = look_at
         if not found or self._is_stuck(now):
             return False
         generation = self.generation
@@ -106,6 +109,7 @@ class WatchedCircuit(Circuit):
     def _enter(self, state: CircuitState) -> None:
         self._starts.clear()
         self._hung.clear()
+        self._look_at = -math.inf  # while it is not closed each call is looked at
         super()._enter(state)
 
     @property

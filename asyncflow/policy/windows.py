@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle
 from typing import Final
 
 from asyncflow.policy.seconds import spoken
@@ -221,32 +221,32 @@ class CountWindow(Rated):
         rates: which shares of them are too many.
     """
 
-    __slots__ = ("_at", "_ring", "_size")
+    __slots__ = ("_places", "_ring", "_size")
 
     def __init__(self, size: int, rates: Rates) -> None:
         super().__init__(rates)
         self._size = size
-        self._ring = bytearray(size)
-        self._at = 0  # where the next call goes, over the oldest
+        self.forget()
 
     def count(self, kind: int, now: float) -> int:  # noqa: ARG002 - calls are counted, not seconds
         """Put a call in the place of the oldest."""
-        at = self._at
-        old = self._ring[at]
-        if kind != old:
-            self._ring[at] = kind
-            self.failures += (kind & FAILED) - (old & FAILED)
-            self.slow += (kind >> 1) - (old >> 1)
-        at += 1
-        self._at = at if at < self._size else 0
+        place = next(self._places)
+        if self._ring[place] != kind:
+            self._replace(place, kind)
         if self.calls < self._size:
             self.calls += 1
         return self.failures or self.slow
 
+    def _replace(self, place: int, kind: int) -> None:
+        old, self._ring[place] = self._ring[place], kind
+        self.failures += (kind & FAILED) - (old & FAILED)
+        self.slow += (kind >> 1) - (old >> 1)
+
     def forget(self) -> None:
         """Empty the ring."""
-        self.calls = self.failures = self.slow = self._at = 0
+        self.calls = self.failures = self.slow = 0
         self._ring = bytearray(self._size)
+        self._places = cycle(range(self._size))
 
 
 class TimeWindow(Rated):
@@ -257,7 +257,7 @@ class TimeWindow(Rated):
         rates: which shares of them are too many.
     """
 
-    __slots__ = ("_edge", "_length", "_slice", "_slices", "_width")
+    __slots__ = ("_before", "_edge", "_length", "_slices", "_width")
 
     def __init__(self, length: float, rates: Rates) -> None:
         super().__init__(rates)
@@ -269,12 +269,8 @@ class TimeWindow(Rated):
         """Add a call to the slice that runs."""
         if now >= self._edge:
             self.move_on(now)
-        running = self._slice
-        running[0] += 1
         self.calls += 1
         if kind:
-            running[1] += kind & FAILED
-            running[2] += kind >> 1
             self.failures += kind & FAILED
             self.slow += kind >> 1
         return self.failures or self.slow
@@ -282,8 +278,7 @@ class TimeWindow(Rated):
     def forget(self) -> None:
         """Empty all slices; the next call begins a slice of its own."""
         self.calls = self.failures = self.slow = 0
-        self._slice = [0, 0, 0]
-        self._slices = deque([self._slice], maxlen=SLICES)
+        self._before: deque[Sums] = deque()  # the sums of the slices before the one that runs
         self._edge = -math.inf  # when the slice that runs ends
 
     def move_on(self, now: float) -> None:
@@ -294,20 +289,28 @@ class TimeWindow(Rated):
             self._edge = now + self._width
             return
         for _ in range(passed):
-            if len(self._slices) == SLICES:
-                calls, failures, slow = self._slices[0]
+            self._before.append(self._running())
+            if len(self._before) == SLICES:
+                calls, failures, slow = self._before.popleft()
                 self.calls -= calls
                 self.failures -= failures
                 self.slow -= slow
-            self._slice = [0, 0, 0]
-            self._slices.append(self._slice)
         self._edge += passed * self._width
 
     def sums(self, now: float) -> Sums:
         """Add up the slices that are not too old by now."""
-        gone = len(self._slices) + self._passed(now) - SLICES
-        live = list(islice(self._slices, max(0, gone), None))
+        slices = [*self._before, self._running()]
+        live = slices[max(0, len(slices) + self._passed(now) - SLICES) :]
         return sum(one[0] for one in live), sum(one[1] for one in live), sum(one[2] for one in live)
+
+    def _running(self) -> Sums:
+        """Return the sums of the slice that runs: what is not in those before it."""
+        before = self._before
+        return (
+            self.calls - sum(one[0] for one in before),
+            self.failures - sum(one[1] for one in before),
+            self.slow - sum(one[2] for one in before),
+        )
 
     def _passed(self, now: float) -> int:
         """Return how many slices have begun since the one that runs, as far as that matters."""
