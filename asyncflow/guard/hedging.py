@@ -173,7 +173,7 @@ class Race(Alarm):
         lane = Lane(self._started + 1, follower, self._loop.time())
         if self._spending is not None and not self._spending.take(world().monotonic()):
             self._started = self._hedge.max_hedges  # those on their way go on
-            follower.left(0)
+            follower.left()
             return
         self._started += 1
         task = self._loop.create_task(self._run(lane), name=f"hedge {lane.number} of {self._task.get_name()}")
@@ -196,7 +196,7 @@ class Race(Alarm):
         del self._live[task]
         if self._spending is not None:
             self._spending.give_back()
-        lane.follower.left(lane.ends.attempts)
+        lane.follower.left()
         outcome = None if task.cancelled() else task.exception() or task.result()
         end, text = "cancelled", None
         if isinstance(outcome, BaseException):

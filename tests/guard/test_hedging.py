@@ -336,7 +336,7 @@ async def test_the_observer_follows_the_primary_and_hears_of_hedges(virtual_cloc
         ("hedge_ended", told),
         ("ended", 1, "StoodIn", "Enough"),
     ]
-    assert follower.hedges[1].heard == [("started", 1), ("left", 1)]
+    assert follower.hedges[1].heard == [("started", 1), ("left",)]
 
 
 async def test_a_hedge_without_room_is_tried_again_after_the_delay(virtual_clock):
