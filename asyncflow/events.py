@@ -21,6 +21,7 @@ Kind = Literal[
     "state_changed",
     "fault_injected",
     "breaker_changed",
+    "breaker_exceeded",
     "handler_failed",
     "thread_abandoned",
     "cache_hit",
@@ -49,7 +50,8 @@ elements_counted  detail: states (name: count), retried, attempts, calls: all el
                   that have no events of their own
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
 fault_injected    detail: id, at, do
-breaker_changed   detail: breaker, old, new
+breaker_changed   detail: breaker, old, new, why (it is not closed, in words; empty when it is)
+breaker_exceeded  detail: breaker, why (it would have opened in another mode); once
 handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
 cache_hit         detail: family, made and expires (UTC epoch seconds), run (which computed it), stale, waited

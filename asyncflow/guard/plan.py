@@ -19,7 +19,8 @@ from asyncflow.outcomes import (
     error_of,
 )
 from asyncflow.policy.breaker import Breaker
-from asyncflow.policy.circuit import Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.circuit import Circuit, Permit, Verdict
+from asyncflow.policy.reading import CircuitState
 from asyncflow.policy.retry import Retry, decide, wait_for_admission
 from asyncflow.policy.seconds import spoken
 from asyncflow.ports import AttemptObserver
@@ -229,5 +230,11 @@ def _note_attempts(outcome: Outcome, attempt: int, decision: Enough) -> None:
 
 
 def _tell(circuit: Circuit, old: CircuitState, observer: AttemptObserver | None) -> None:
-    if observer is not None and circuit.state != old:
-        observer.note("breaker_changed", {"breaker": circuit.spec.name, "old": old, "new": circuit.state})
+    if observer is None:
+        return
+    told = {"breaker": circuit.spec.name, "why": circuit.why}
+    if circuit.state != old:
+        observer.note("breaker_changed", {**told, "old": old, "new": circuit.state})
+    if circuit.unsaid:
+        circuit.unsaid = False
+        observer.note("breaker_exceeded", told)
