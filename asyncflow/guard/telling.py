@@ -10,34 +10,39 @@ from typing import Any, Self
 
 from asyncflow.ambient import World
 from asyncflow.errors import full_text_of
-from asyncflow.policy.circuit import Circuit, CircuitState
+from asyncflow.policy.circuit import Circuit
+from asyncflow.policy.reading import CircuitState
 from asyncflow.ports import AttemptObserver
 
 
 def tell_of_circuit(circuit: Circuit, old: CircuitState, observer: AttemptObserver | None) -> None:
-    """Let the observer know when a circuit is in another state than before, and why.
+    """Let the observer know when a circuit is in another state than before, or would be, and why.
 
     Args:
         circuit: the circuit.
         old: its state before.
         observer: who hears of it.
     """
-    if observer is None or circuit.state == old:
+    if observer is None:
         return
-    detail: dict[str, Any] = {"breaker": circuit.spec.name, "old": old, "new": circuit.state}
-    if circuit.state == "open":
-        detail |= _opening(circuit)
-    elif circuit.state == "half-open":
-        detail["probes"] = circuit.spec.probes
-    observer.note("breaker_changed", detail)
+    if circuit.state != old:
+        observer.note("breaker_changed", {**_change(circuit), "old": old})
+    if circuit.unsaid:
+        circuit.unsaid = False
+        observer.note("breaker_exceeded", {"breaker": circuit.spec.name, "why": circuit.why})
 
 
-def _opening(circuit: Circuit) -> dict[str, Any]:
-    """Return why a circuit opened, and what it had counted."""
+def _change(circuit: Circuit) -> dict[str, Any]:
+    """Return why a circuit is in its state, and what it had counted when it opened."""
+    detail: dict[str, Any] = {"breaker": circuit.spec.name, "new": circuit.state, "why": circuit.why}
+    if circuit.state == "half-open":
+        return {**detail, "probes": circuit.spec.probes}
+    if circuit.state == "closed":
+        return detail
     now = circuit.clock()
     reading = circuit.reading(now)
     return {
-        "why": circuit.why,
+        **detail,
         "probe_in": circuit.retry_after(now),
         "calls": reading.calls,
         "failures": reading.failures,

@@ -246,7 +246,7 @@ def _struck(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> No
 def _breaker(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
     level = _INFO if detail.get("new") == "closed" else _WARNING
     if _desk.least <= level:
-        why = f" {detail['why']}" if detail.get("why") else ""
+        why = f" {detail['why']}" if detail.get("new") == "open" and detail.get("why") else ""
         text = f"Breaker {detail.get('breaker')!r}: {detail.get('old')} -> {detail.get('new')}{why}"
         _say(run, level, task, attempt, text, breaker=detail.get("breaker"))
 

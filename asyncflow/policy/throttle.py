@@ -15,8 +15,9 @@ from asyncflow.ambient import World, world
 from asyncflow.errors import InvalidPolicy, Throttled
 from asyncflow.policy.checks import checked_name, checked_number, checked_whole
 from asyncflow.policy.homes import Stateful
+from asyncflow.policy.rates import Rates, percent
 from asyncflow.policy.seconds import Seconds, seconds, spoken
-from asyncflow.policy.windows import FAILED, Rates, TimeWindow, percent
+from asyncflow.policy.windows import FAILED, TimeWindow
 
 
 @dataclass(frozen=True, slots=True)
