@@ -171,12 +171,17 @@ class Flight(Alarm):
         """Give back what was taken, with what the attempt came to.
 
         Raises:
-            Exception: what the breaker's predicate raised; all is given back nevertheless.
+            Exception: what a predicate of the breaker's or the throttle's raised; all is given back
+                nevertheless.
         """
-        how = _left_as(outcome)
-        self._leave_place(how)
-        if self.found.throttler is not None and self.is_aboard:
-            self.found.throttler.record(how not in ("failure", "dropped"), self._now())
+        self._leave_place(_left_as(outcome))
+        try:
+            if self.found.throttler is not None and self.is_aboard:
+                self.found.throttler.judge(outcome, self._now())
+        finally:
+            self._tell_circuit(outcome, observer)
+
+    def _tell_circuit(self, outcome: Outcome, observer: AttemptObserver | None) -> None:
         circuit, permit = self.found.circuit, self.permit
         if circuit is None or permit is None:
             return
