@@ -162,7 +162,9 @@ class MeasuresShape(msgspec.Struct, forbid_unknown_fields=True):
     refused: dict[str, int]
     waited_s: float
     queued_s: float
+    held_up_s: float
     fallbacks: int
+    hedges: int
     opened_s: dict[str, list[float]]
     goodput: dict[str, float]
 
@@ -236,6 +238,7 @@ class Try(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     number: int
     started_s: float
     ended_s: float
+    held_up_s: float
     outcome: str
     called: bool
     retried: bool
@@ -349,6 +352,7 @@ class RunShape(Shape):
     calls: int
     waited_s: float
     queued_s: float
+    held_up_s: float
     tasks: list[TaskShape]
     faults: list[Struck]
     breakers: list[BreakerShape]

@@ -1,14 +1,12 @@
 """What a run's events add up to; every view is made from it."""
 
+from asyncflow.history.decisions import BreakerChange, Decided, Hedge
 from asyncflow.history.elements import Elements
 from asyncflow.history.folding import History, fold
 from asyncflow.history.record import (
     Attempt,
-    BreakerChange,
-    Decided,
     ErrorText,
     Fault,
-    Hedge,
     Notice,
     RunHistory,
     Standing,

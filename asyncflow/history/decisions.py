@@ -3,9 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from asyncflow.human import duration, plural
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChange:
+    """A circuit breaker went from one state to another.
+
+    Attributes:
+        offset: seconds into the run.
+        breaker: its name.
+        old: the state before.
+        new: the state after.
+        text: one sentence that says why, with the numbers behind it.
+    """
+
+    offset: float
+    breaker: str
+    old: str
+    new: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a policy decided about a task run beside the ends of its attempts.
+
+    Attributes:
+        offset: seconds into the run.
+        attempt: the number of the attempt that it was about, 0 when it was about none.
+        kind: the event's kind.
+        text: one sentence.
+    """
+
+    offset: float
+    attempt: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hedge:
+    """A call that was made once more beside itself.
+
+    Attributes:
+        number: from 1, within one call.
+        started: seconds into the run.
+        ended: seconds into the run; the instant of the view while it is on its way.
+        end: `won`, `failed`, `refused`, `late` or `cancelled`; empty while it is on its way.
+        calls: how many bodies ran for it.
+    """
+
+    number: int
+    started: float
+    ended: float
+    end: str = ""
+    calls: int = 0
+
 
 _STANDS_IN = {"value": "the value", "function": "its function", "cached": "the last good result"}
 _WAITED_FOR = {"rate limit": "a permit of rate limit", "bulkhead": "a place in bulkhead"}
@@ -32,7 +89,7 @@ def _hedge_ended(detail: Mapping[str, Any]) -> str:
         case "late":
             return f"{hedge} had its answer too late, {after}{tries}"
         case "cancelled":
-            return f"{hedge} was cancelled {after}, since it was not needed any more"
+            return f"{hedge} was cancelled {after}"
         case "refused":
             return f"{hedge} was refused {after}{error}"
     return f"{hedge} failed {after}{tries}{error}"

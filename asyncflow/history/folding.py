@@ -12,16 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from asyncflow.events import RunHeader, plain_detail
-from asyncflow.history.decisions import DECISIONS, breaker_story
+from asyncflow.history.decisions import DECISIONS, BreakerChange, Decided, Hedge, breaker_story
 from asyncflow.history.elements import MapFold
 from asyncflow.history.notices import NOTICES
 from asyncflow.history.record import (
     PENDING,
     Attempt,
-    BreakerChange,
-    Decided,
     Fault,
-    Hedge,
     Notice,
     RunHistory,
     Standing,
@@ -42,8 +39,8 @@ class _Task:
 
     __slots__ = (
         "attempt_count", "attempts", "cache", "call_count", "called", "changed", "decisions", "element_of",
-        "faults", "hedges", "index", "key", "map", "name", "number", "open", "rolled_back", "state",
-        "upstream", "wait", "waits",
+        "faults", "hedges", "held_up", "index", "key", "map", "name", "number", "open", "rolled_back",
+        "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:
@@ -68,6 +65,7 @@ class _Task:
         self.rolled_back = False
         self.decisions: list[Decided] = []
         self.hedges: list[Hedge] = []
+        self.held_up = 0.0
 
     def move(self, offset: float, attempt: int, state: Standing) -> None:
         """Take a change of state."""
@@ -109,8 +107,10 @@ class _Task:
                 detail=state.detail,
                 error=state.error,
                 faults=mine,
+                waited=min(self.held_up, ended - started),
             )
         )
+        self.held_up = 0.0
 
     def _unstarted(self, number: int, offset: float, state: Standing) -> None:
         """Note a try that was refused before it could start, or a crashed attempt that is tried again."""
@@ -139,6 +139,8 @@ class _Task:
             self.hedges.append(Hedge(int(detail.get("hedge", 0)), offset, offset))
         elif kind == "hedge_ended":
             self._end_hedge(offset, detail)
+        elif kind == "admission_waited" and self.open is not None and "hedge" not in detail:
+            self.held_up = offset - self.open[1]
 
     def _end_hedge(self, offset: float, detail: Mapping[str, Any]) -> None:
         """Close the newest hedge of that number that is on its way."""
@@ -160,7 +162,8 @@ class _Task:
         if self.open is not None:
             number, started = self.open
             mine = tuple(fault for fault in self.faults if fault.attempt == number)
-            attempts += (Attempt(number, started, max(now, started), "running", faults=mine),)
+            waited = self.held_up
+            attempts += (Attempt(number, started, max(now, started), "running", faults=mine, waited=waited),)
         if self.wait is not None:
             waits += (replace(self.wait, ended=max(now, self.wait.started)),)
         in_flight = self.open is not None

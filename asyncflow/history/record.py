@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from asyncflow.events import RunHeader
+from asyncflow.history.decisions import BreakerChange, Decided, Hedge
 from asyncflow.history.elements import Elements
 from asyncflow.states import BY_NAME, State, error_to_json
 
@@ -40,6 +41,7 @@ _ROADS: Mapping[str, Outcome] = {
     "by hedge": "cancelled",
     "by signal": "signalled",
 }
+_STAND_INS = ("by fallback", "by hedge")
 WAITING = frozenset(("Retrying", "Scheduled", "Paused"))
 """The states in which a task run waits for an instant or for somebody, rather than for what is upstream."""
 _NO_DETAIL: Mapping[str, Any] = {}
@@ -120,6 +122,7 @@ class Attempt:
         detail: the numbers behind the decision.
         error: what it failed with, or None.
         faults: the faults that struck it.
+        waited: seconds from its start that it waited to be admitted, by a bulkhead or a rate limit.
     """
 
     number: int
@@ -132,6 +135,12 @@ class Attempt:
     detail: Mapping[str, Any] = field(default_factory=dict)
     error: ErrorText | None = None
     faults: tuple[Fault, ...] = ()
+    waited: float = 0.0
+
+    @property
+    def begun(self) -> float:
+        """When the body began, in seconds into the run, or would have."""
+        return self.started + self.waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,61 +162,6 @@ class Wait:
     reason: str
     detail: Mapping[str, Any] = field(default_factory=dict)
     is_over: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerChange:
-    """A circuit breaker went from one state to another.
-
-    Attributes:
-        offset: seconds into the run.
-        breaker: its name.
-        old: the state before.
-        new: the state after.
-        text: one sentence that says why, with the numbers behind it.
-    """
-
-    offset: float
-    breaker: str
-    old: str
-    new: str
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What a policy decided about a task run beside the ends of its attempts.
-
-    Attributes:
-        offset: seconds into the run.
-        attempt: the number of the attempt that it was about, 0 when it was about none.
-        kind: the event's kind.
-        text: one sentence.
-    """
-
-    offset: float
-    attempt: int
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hedge:
-    """A call that was made once more beside itself.
-
-    Attributes:
-        number: from 1, within one call.
-        started: seconds into the run.
-        ended: seconds into the run; the instant of the view while it is on its way.
-        end: `won`, `failed`, `refused`, `late` or `cancelled`; empty while it is on its way.
-        calls: how many bodies ran for it.
-    """
-
-    number: int
-    started: float
-    ended: float
-    end: str = ""
-    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +281,12 @@ class RunHistory:
         """Seconds that tasks waited for slots, all of them added up."""
         return self._waited_in("Pending")
 
+    @property
+    def held_up(self) -> float:
+        """Seconds that attempts waited to be admitted, by bulkheads and rate limits, all added up."""
+        tasks = (*self.tasks, *self.elements)
+        return sum((attempt.waited for task in tasks for attempt in task.attempts), 0.0)
+
     def _waited_in(self, state: str) -> float:
         tasks = (*self.tasks, *self.elements)
         waits = (wait for task in tasks for wait in task.waits if wait.state == state)
@@ -391,5 +351,7 @@ def reason_of(state: Standing) -> str:
     said = state.detail.get("reason")
     if said:
         return str(said)
+    if state.how in _STAND_INS:
+        return state.message
     default = BY_NAME[state.name].default_message if state.name in BY_NAME else ""
     return state.message if is_wait(state) and state.message != default else ""

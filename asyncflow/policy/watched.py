@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from asyncflow.errors import BreakerOpen
-from asyncflow.policy.circuit import Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.circuit import Circuit, Permit, Verdict
+from asyncflow.policy.reading import CircuitState
 from asyncflow.policy.windows import FAILED, SLOW
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class WatchedCircuit(Circuit):
         """Return a permit for one call, whose time runs from now on, or the refusal."""
         if now >= self._look_at:
             self._look(now)
-            refusal = None if self.state == "closed" else self._refused(now)
+            refusal = None if self.state == "closed" else self._ask(now)
             if refusal is not None:
                 return refusal
         self._newest = number = self._newest + 1

@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass
 from itertools import cycle
 from typing import Final
 
-from asyncflow.policy.seconds import spoken
+from asyncflow.policy.rates import Rates, Sums, percent
 
 FAILED: Final = 1
 SLOW: Final = 2
@@ -20,53 +19,6 @@ SLOW: Final = 2
 
 SLICES: Final = 10
 """In how many slices a window of time moves on: it covers the one that runs and the nine before it."""
-
-Sums = tuple[int, int, int]
-"""Calls, the failures among them, the slow ones among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """The shares of calls that are too many.
-
-    Args:
-        failure_rate: the share of failed calls that is too much.
-        min_calls: how many calls it takes to speak of a share.
-        slow_rate: the share of slow calls that is too much; infinity when durations don't matter.
-        slow_after: seconds after which a call is slow.
-    """
-
-    failure_rate: float
-    min_calls: int
-    slow_rate: float = math.inf
-    slow_after: float = math.inf
-
-    def why(self, sums: Sums, hanging: int, least: int) -> str:
-        """Return what is too much, in words; empty when nothing is.
-
-        Args:
-            sums: the calls that have ended.
-            hanging: how many have not ended and are slow already. How they will end is not known, so they are
-                no part of the share of failures.
-            least: how many calls it takes to speak of a share.
-        """
-        calls, failures, slow = sums
-        if calls >= least and failures / calls >= self.failure_rate:
-            return f"after {percent(failures / calls)} of {calls} calls failed"
-        known = calls + hanging
-        if known >= least and (slow + hanging) / known >= self.slow_rate:
-            share = percent((slow + hanging) / known)
-            return f"after {share} of {known} calls took {spoken(self.slow_after)} or longer"
-        return ""
-
-    def shares(self, sums: Sums, hanging: int, least: int) -> tuple[float | None, float | None]:
-        """Return the shares of failures and of slow calls, each None where fewer than `least` calls count."""
-        calls, failures, slow = sums
-        known = calls + hanging
-        failed = failures / calls if calls >= least else None
-        if known < least or self.slow_rate == math.inf:
-            return failed, None
-        return failed, (slow + hanging) / known
 
 
 class Window(ABC):
@@ -144,7 +96,9 @@ class Streak(Window):
 
     def why(self, hanging: int) -> str:  # noqa: ARG002 - durations don't matter
         """Return that the streak is too long, if it is."""
-        return f"after {self.failures} failures in a row" if self.failures >= self.limit else ""
+        if self.failures < self.limit:
+            return ""
+        return f"after {self.failures} failures in a row" if self.failures > 1 else "after a failure"
 
     def forget(self) -> None:
         """End the streak."""
@@ -318,8 +272,3 @@ class TimeWindow(Rated):
         if late < 0:
             return 0
         return min(SLICES, int(late // self._width) + 1) if late < self._length else SLICES
-
-
-def percent(share: float) -> str:
-    """Return a share for people: `60 %`, `33.3 %`."""
-    return f"{share * 100:.3g} %"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, tzinfo
 
 from asyncflow.events import RunHeader
-from asyncflow.history.record import Attempt, Decided, ErrorText, RunHistory, TaskHistory, strike_text
+from asyncflow.history.record import Attempt, ErrorText, RunHistory, TaskHistory, strike_text
 from asyncflow.history.why import explain
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped, fit, wrapped
 from asyncflow.report.lanes import breaker_style
@@ -90,6 +90,7 @@ def _facts(history: RunHistory, look: Look, now: float, zone: tzinfo | None) -> 
         "attempts": attempts if history.tasks else "",
         "waited": f"{duration(history.waited)} in all between attempts" if history.waited else "",
         "queued": f"{duration(history.queued)} in all for slots" if history.queued else "",
+        "held up": f"{duration(history.held_up)} in all to be admitted" if history.held_up else "",
         "faults": f"{len(history.faults):,} injected" if history.faults else "",
         "parameters": ", ".join(f"{name}={value}" for name, value in header.parameters.items()),
         "part of": header.parent or "",
@@ -159,10 +160,9 @@ def _story(task: TaskHistory, look: Look) -> list[Line]:
             lines += _paragraph(f"{duration(wait.ended - wait.started)}: {wait.reason}", 2, look)
     for attempt in task.attempts[-_MOST_ATTEMPTS:]:
         lines += _attempt(attempt, look)
-        lines += _decided([one for one in task.decisions if one.attempt == attempt.number], look)
-    known = {attempt.number for attempt in task.attempts}
-    others = [one for one in task.decisions if one.attempt not in known]
-    lines += _decided(others[-_MOST_ATTEMPTS:], look)
+        lines += _decided(task, {attempt.number}, look)
+    told = {attempt.number for attempt in task.attempts}
+    lines += _decided(task, {one.attempt for one in task.decisions} - told, look)
     if error is not None and error != last and error.text not in task.state.message:
         lines += _error(error, 2, look)
     return lines
@@ -195,10 +195,15 @@ def _attempt(attempt: Attempt, look: Look) -> list[Line]:
     return lines + (_error(attempt.error, 7, look) if attempt.error else [])
 
 
-def _decided(decisions: Iterable[Decided], look: Look) -> list[Line]:
-    """Return what policies decided during an attempt."""
+def _decided(task: TaskHistory, attempts: Collection[int], look: Look) -> list[Line]:
+    """Return what policies decided during these attempts; that it fell back is the attempt's own story."""
+    told = [
+        one
+        for one in task.decisions
+        if one.attempt in attempts and not (one.kind == "fell_back" and task.state.how == "by fallback")
+    ]
     lines: list[Line] = []
-    for one in decisions:
+    for one in told[-_MOST_ATTEMPTS:]:
         lines += _paragraph(f"{look.sign('dot')} at {duration(one.offset)}, {one.text}", 7, look, "waiting")
     return lines
 

@@ -157,7 +157,7 @@ def test_reading_never_changes_the_state():
     assert repr(bench.circuit) == "<Breaker b open, 3/3 failures, half-open in 4.2s>"
     bench.clock.now += 10
     for _ in range(3):
-        assert repr(bench.circuit) == "<Breaker b open, probe due, 3/3 failures>"
+        assert repr(bench.circuit) == "<Breaker b open, 3/3 failures, probe due>"
         assert bench.circuit.probe_due(bench.clock.now)
         assert bench.circuit.retry_after(bench.clock.now) == 0
         assert bench.circuit.state == "open"
