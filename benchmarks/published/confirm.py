@@ -52,6 +52,7 @@ def _sum(every: Sequence[Finding]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, STUDIES))
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks published",
         description="Measure published results about policies again, in virtual time.",
