@@ -11,6 +11,7 @@ from asyncflow import Retry, exponential, flow, signals, task
 from asyncflow.history import fold
 from asyncflow.history.why import explain
 from asyncflow.policies import Budget, TokenBudget
+from asyncflow.store import MemoryStore
 from tests.clock import run_virtual
 from tests.engine.kit import moves, play
 
@@ -99,7 +100,7 @@ def test_a_pause_gives_back_what_is_held_and_the_time_begins_again():
             raise step
         return step
 
-    f = flow(lambda: call(), name="f").with_options(store="memory")
+    f = flow(lambda: call(), name="f").with_options(store=MemoryStore())
 
     async def story():
         run = await (await f.start()).wait()

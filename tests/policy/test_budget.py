@@ -145,6 +145,7 @@ def test_a_clock_that_stands_still_or_starts_anywhere_brings_no_tokens():
     budget = TokenBudget("b", capacity=1, per_second=10)
     assert spent(budget, [1e9, "r", "r"])[0] == [True, False]
     assert spent(budget, [5.0, "r", -3.0, "r"])[0] == [True, False]
+    assert spent(TokenBudget("b", capacity=2, per_second=10), [5.0, "r", -3.0, "r"])[0] == [True, True]
 
 
 @pytest.mark.parametrize(
