@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.measure import FULL, QUICK, Effort
-from benchmarks.published import adaptive_limits, aws_backoff, retry_budgets, storms, throttling
+from benchmarks.published import adaptive_limits, aws_backoff, hedging, retry_budgets, storms, throttling
 from benchmarks.published.claims import Finding
 
 _STUDIES = (
@@ -15,6 +15,7 @@ _STUDIES = (
     throttling,
     retry_budgets,
     storms,
+    hedging,
     adaptive_limits,
 )
 
