@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks published",
         description="Measure published results about policies again, in virtual time.",
         epilog="studies:\n"
-        + "\n".join(f"  {name:<13} {question}" for name, (question, _) in STUDIES.items()),
+        + "\n".join(f"  {name:<{width}} {question}" for name, (question, _) in STUDIES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
