@@ -127,8 +127,22 @@ class DifferenceShape(msgspec.Struct, forbid_unknown_fields=True):
     what: str
 
 
+class FireShape(msgspec.Struct, forbid_unknown_fields=True):
+    """One run of a schedule that was rehearsed; `after_s` is counted from the start of the first one."""
+
+    run: str
+    name: str
+    after_s: float
+    flow: Named
+    tasks: dict[str, TaskCounts]
+
+
 class ReportShape(Shape):
-    """What `scenario --json` prints; the last four are there in the simulated world only."""
+    """What `scenario --json` prints.
+
+    `fires` is there when a schedule was followed; `run`, `name`, `flow` and `tasks` tell of its last run. The
+    four after it are there in the simulated world only.
+    """
 
     scenario: str
     variant: str | None
@@ -145,6 +159,7 @@ class ReportShape(Shape):
     virtual_s: float
     wall_s: float
     home: str
+    fires: list[FireShape] | msgspec.UnsetType = msgspec.UNSET
     trace: str | msgspec.UnsetType = msgspec.UNSET
     repeats: int | msgspec.UnsetType = msgspec.UNSET
     traces: int | msgspec.UnsetType = msgspec.UNSET
