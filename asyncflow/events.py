@@ -21,7 +21,6 @@ Kind = Literal[
     "state_changed",
     "fault_injected",
     "breaker_changed",
-    "admission_delayed",
     "hedge_started",
     "hedge_ended",
     "fell_back",
@@ -54,8 +53,6 @@ elements_counted  detail: states (name: count), retried, attempts, calls: all el
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
 fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new
-admission_delayed detail: by (rate limit or bulkhead, for which an attempt waits before its body is called), name
-                  (null without one), delay (seconds; null when nobody can know)
 hedge_started     detail: hedge (its number, from 1), after (seconds since the call began), cause (slow,
                   failed or `at once`), delay (seconds without an answer that bring one on, None for never)
 hedge_ended       detail: hedge, seconds (since it was started), end (won, failed, refused, late or

@@ -52,7 +52,7 @@ class Flight(Alarm):
         Args:
             plan: the policies.
             task: the asyncio task that awaits the body.
-            observer: who hears that a circuit changed, and of a wait.
+            observer: who hears that a circuit changed, and what is waited for.
 
         Raises:
             Rejected: when a policy refuses.
@@ -67,7 +67,6 @@ class Flight(Alarm):
                 raise wait
             self.slot = limiter.slot
             if wait:
-                _tell_of_wait(observer, "rate limit", limiter.spec.name, wait)
                 return self._board_after(wait, task, observer)
         self._take_a_place(now)
         if self.place is not None and not self.place.is_granted:
@@ -84,9 +83,7 @@ class Flight(Alarm):
 
     async def _board_in_turn(self, task: AsyncioTask | None, observer: AttemptObserver | None) -> None:
         if self.place is not None and not self.place.is_granted:
-            assert self.found.places is not None
-            _tell_of_wait(observer, "bulkhead", self.found.places.spec.name, None)
-            await self._granted(self.place, self.found.places)
+            await self._granted(self.place)
         # What was known of the circuit is old by now; and its clock of the call has not to count the wait.
         self._leave_circuit()
         self._ask_circuit(self._now(), observer)
@@ -118,9 +115,10 @@ class Flight(Alarm):
                 raise place
             self.place = place
 
-    async def _granted(self, place: Place, places: Places) -> None:
+    async def _granted(self, place: Place) -> None:
         """Wait until the place is granted; raise the bulkhead's refusal when that takes too long."""
-        loop = asyncio.get_running_loop()
+        loop, places = asyncio.get_running_loop(), self.found.places
+        assert places is not None
         woken = loop.create_future()
         place.wake = functools.partial(_answer, woken)
         patience = place.due - self._now()
@@ -236,11 +234,6 @@ def wake(granted: list[Place]) -> None:
 def _answer(woken: asyncio.Future[None]) -> None:
     if not woken.done():
         woken.set_result(None)
-
-
-def _tell_of_wait(observer: AttemptObserver | None, by: str, name: str | None, delay: float | None) -> None:
-    if observer is not None:
-        observer.note("admission_delayed", {"by": by, "name": name, "delay": delay})
 
 
 def tell(circuit: Circuit, old: CircuitState, observer: AttemptObserver | None) -> None:
