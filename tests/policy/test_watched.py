@@ -22,6 +22,11 @@ SLOW = {"window_for": 100, "min_calls": 4, "slow_after": 2, "slow_rate": 0.5, "o
         # Whoever ends next looks, too.
         ("S +c S +a +b 2 c:N", "open", 2),
         ("+a +b +c +d 2 a:S", "open", 3),
+        ("+a +b +c +d +e 2 a:S", "open", 4),
+        # Each is found when its own time is over.
+        ("S S +a 1 +b 1 +c 1 ?", "open", 2),
+        # What hung when it opened is no probe.
+        ("S S +a +b 2 ? 5 +p a:F b:S", "half-open", 0),
         # Fewer than the minimum are no share of anything.
         ("S +a +b 2 S", "open", 2),
         ("+a +b 2 +c", "closed", 2),
@@ -31,6 +36,8 @@ SLOW = {"window_for": 100, "min_calls": 4, "slow_after": 2, "slow_rate": 0.5, "o
         # Cancelled calls leave no trace, though they hung.
         ("S S +a +b 1.9 a:C b:C 9 S S", "closed", 0),
         ("S +a +b 2 a:C b:N +c c:S S S", "closed", 0),
+        # What is too old for the window is no part of the share.
+        ("S S +a +b 200 +c", "closed", 2),
         # A call takes as long as it takes, whoever overtakes it.
         ("S S S S S +a S S S 1 +b b:S 1 S +c c:S", "closed", 1),
     ],
@@ -40,6 +47,7 @@ def test_a_story_of_calls_ends_in_a_state(story, state, hanging):
     circuit = bench.tell(story)
     assert isinstance(circuit, WatchedCircuit)
     assert (circuit.state, bench.reading.hanging) == (state, hanging)
+    assert bench.reading.openings == (state != "closed"), "it opens once"
 
 
 def test_a_call_that_hung_counts_once_when_it_ends():
@@ -87,6 +95,13 @@ def test_a_probe_that_hangs_is_judged_before_it_answers(story, state):
     bench.circuit.move("open", 0.0)
     bench.circuit.move("half-open", 0.0)
     assert bench.tell(story).state == state
+
+
+def test_probes_that_hang_for_too_long_are_given_up_rather_than_judged():
+    bench = Bench(**SLOW, half_open_for=3, half_open_to="closed")
+    bench.circuit.move("open", 0.0)
+    bench.circuit.move("half-open", 0.0)
+    assert bench.tell("+a 3 +b").state == "closed"
 
 
 class Counted(dict):
