@@ -21,6 +21,7 @@ Kind = Literal[
     "state_changed",
     "fault_injected",
     "breaker_changed",
+    "breaker_exceeded",
     "hedge_started",
     "hedge_ended",
     "fell_back",
@@ -52,7 +53,8 @@ elements_counted  detail: states (name: count), retried, attempts, calls: all el
                   that have no events of their own
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
 fault_injected    detail: id, at, do
-breaker_changed   detail: breaker, old, new
+breaker_changed   detail: breaker, old, new, why (it is not closed, in words; empty when it is)
+breaker_exceeded  detail: breaker, why (it would have opened in another mode); once
 hedge_started     detail: hedge (its number, from 1), after (seconds since the call began), cause (slow,
                   failed or `at once`), delay (seconds without an answer that bring one on, None for never)
 hedge_ended       detail: hedge, seconds (since it was started), end (won, failed, refused, late or

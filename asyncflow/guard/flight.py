@@ -18,7 +18,8 @@ from asyncflow.guard.deadlines import Alarm, AsyncioTask
 from asyncflow.guard.found import Found
 from asyncflow.outcomes import Outcome, Returned, Signalled, TimedOut, error_of
 from asyncflow.policy.bulkhead import LeftAs, Place, Places
-from asyncflow.policy.circuit import Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.circuit import Circuit, Permit, Verdict
+from asyncflow.policy.reading import CircuitState
 from asyncflow.ports import AttemptObserver
 
 if TYPE_CHECKING:
@@ -242,9 +243,15 @@ def _answer(woken: asyncio.Future[None]) -> None:
 
 
 def tell(circuit: Circuit, old: CircuitState, observer: AttemptObserver | None) -> None:
-    """Let the observer know when a circuit is in another state than before."""
-    if observer is not None and circuit.state != old:
-        observer.note("breaker_changed", {"breaker": circuit.spec.name, "old": old, "new": circuit.state})
+    """Let the observer know when a circuit is in another state than before, or would be in another mode."""
+    if observer is None:
+        return
+    told = {"breaker": circuit.spec.name, "why": circuit.why}
+    if circuit.state != old:
+        observer.note("breaker_changed", {**told, "old": old, "new": circuit.state})
+    if circuit.unsaid:
+        circuit.unsaid = False
+        observer.note("breaker_exceeded", told)
 
 
 def _left_as(outcome: Outcome) -> LeftAs:

@@ -5,31 +5,23 @@ What is declared here is immutable; the state, a `Circuit`, lives in the world.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 from asyncflow.ambient import World, world
-from asyncflow.errors import InvalidPolicy, did_you_mean
 from asyncflow.outcomes import Outcome, Refused, Returned
 from asyncflow.policy.backoff import exponential
-from asyncflow.policy.circuit import Circuit, Mode, Reading, Verdict
-from asyncflow.policy.matching import Errors, checked, counts, excluded, failure_of
+from asyncflow.policy.breaker_settings import FAILURES, checked_mode, settled
+from asyncflow.policy.circuit import OPEN_FOR, Circuit, Verdict
+from asyncflow.policy.matching import Errors, counts, excluded, failure_of
+from asyncflow.policy.rates import Rates
+from asyncflow.policy.reading import Mode, Reading
 from asyncflow.policy.seconds import Seconds, seconds
 from asyncflow.policy.watched import WatchedCircuit
-from asyncflow.policy.windows import CountWindow, Rates, Streak, TimeWindow, Window
+from asyncflow.policy.windows import CountWindow, Streak, TimeWindow, Window
 from asyncflow.signals import SUCCESS
-
-FAILURES = 5
-"""How many failures in a row open a circuit that is not told otherwise."""
-
-RATE = 0.5
-"""The share of calls that is too much where none is given."""
-
-MIN_CALLS = 20
-"""How many calls it takes to speak of a share where nothing is said; a smaller window needs to be full."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,7 +68,7 @@ class Breaker:
 
     name: str
     failures: int | None = None
-    open_for: Seconds | Callable[[Reading], Seconds] = 30.0
+    open_for: Seconds | Callable[[Reading], Seconds] = OPEN_FOR
     _: KW_ONLY
     probes: int = 1
     on: Errors = Exception
@@ -95,97 +87,8 @@ class Breaker:
     mode: Mode = "normal"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise InvalidPolicy(
-                f"name={self.name!r} must be a text that says what is protected, such as 'payments'"
-            )
-        _check_choice(self.mode, "mode", get_args(Mode))
-        _check_choice(self.half_open_to, "half_open_to", ("open", "closed"))
-        _check_count(self.probes, "probes", 1)
-        checked(self.on, "on")
-        checked(self.ignore, "ignore")
-        self._check_on_result()
-        self._settle_threshold()
-        self._settle_open_time()
-
-    def _check_on_result(self) -> None:
-        if self.on_result is None:
-            return
-        if not callable(self.on_result) or inspect.iscoroutinefunction(self.on_result):
-            raise InvalidPolicy(
-                f"on_result={self.on_result!r} must be a predicate of the value that answers at once, or None"
-            )
-
-    def _settle_threshold(self) -> None:
-        """Check what opens the circuit, and fill in what is not said."""
-        if self.window is None and self.window_for is None:
-            for setting in ("failure_rate", "slow_after", "slow_rate", "min_calls"):
-                if getattr(self, setting) is not None:
-                    raise InvalidPolicy(
-                        f"{setting}={getattr(self, setting)!r} needs a window; "
-                        "add window=100 (calls) or window_for=30.0 (seconds)"
-                    )
-            self._set(
-                failures=_check_count(FAILURES if self.failures is None else self.failures, "failures", 1)
-            )
-            return
-        if self.failures is not None:
-            raise InvalidPolicy(
-                f"failures={self.failures!r} counts failures in a row, and a window looks at shares; leave "
-                "one of them out"
-            )
-        if self.window is not None and self.window_for is not None:
-            raise InvalidPolicy(
-                f"window={self.window!r} counts calls and window_for={self.window_for!r} seconds; "
-                "leave one of them out"
-            )
-        self._settle_window()
-        self._settle_slow()
-
-    def _settle_window(self) -> None:
-        least = _check_count(MIN_CALLS if self.min_calls is None else self.min_calls, "min_calls", 2)
-        if self.window is not None:
-            least = min(least, _check_count(self.window, "window", 2))
-        else:
-            self._set(window_for=seconds(cast("Seconds", self.window_for), "window_for", zero=False))
-        self._set(min_calls=least, failure_rate=_rate(self.failure_rate, "failure_rate"))
-
-    def _settle_slow(self) -> None:
-        if self.slow_after is not None:
-            slow_after = seconds(self.slow_after, "slow_after", zero=False)
-            self._set(slow_after=slow_after, slow_rate=_rate(self.slow_rate, "slow_rate"))
-        elif self.slow_rate is not None:
-            raise InvalidPolicy(f"slow_rate={self.slow_rate!r} needs slow_after, the time that is slow")
-
-    def _settle_open_time(self) -> None:
-        if not callable(self.open_for):
-            self._set(open_for=seconds(self.open_for, "open_for", endless=True))
-        self._settle_growth()
-        if self.half_open_for is not None:
-            self._set(half_open_for=seconds(self.half_open_for, "half_open_for", zero=False))
-        elif self.half_open_to == "closed":
-            raise InvalidPolicy("half_open_to='closed' needs half_open_for, the time after which it closes")
-
-    def _settle_growth(self) -> None:
-        grow, longest = self.grow, self.max_open_for
-        if isinstance(grow, bool) or not isinstance(grow, int | float) or not 1 <= grow < math.inf:
-            raise InvalidPolicy(f"grow={grow!r} must be a number, 1 or more; use 2.0 to double each opening")
-        if grow > 1 and (callable(self.open_for) or self.open_for == math.inf):
-            raise InvalidPolicy(f"grow={grow!r} needs an open_for in seconds; {self.open_for!r} can't grow")
-        if longest is None:
-            return
-        if grow == 1:
-            raise InvalidPolicy(
-                f"max_open_for={longest!r} caps an open time that grows; add grow=2.0 or leave it out"
-            )
-        longest = seconds(longest, "max_open_for", zero=False)
-        if longest < cast("float", self.open_for):
-            raise InvalidPolicy(f"max_open_for={longest:g} is less than open_for={self.open_for:g}; raise it")
-        self._set(max_open_for=longest)
-
-    def _set(self, **settled: object) -> None:
-        for name, value in settled.items():
-            object.__setattr__(self, name, value)
+        for setting, value in settled(self).items():
+            object.__setattr__(self, setting, value)
 
     # -- what the circuit asks -----------------------------------------------------------------------------
 
@@ -279,7 +182,7 @@ class Breaker:
 
     def switch(self, mode: Mode) -> None:
         """Change the mode of the current world's circuit, which forgets all calls."""
-        self.circuit().switch(_check_choice(mode, "mode", get_args(Mode)))
+        self.circuit().switch(checked_mode(mode))
 
     def __repr__(self) -> str:
         """Return what is declared otherwise than by default."""
@@ -289,28 +192,3 @@ class Breaker:
             if value != each.default and not (each.name == "failures" and value is None):
                 told.append(f"{each.name}={value!r}")
         return f"Breaker({', '.join(told)})"
-
-
-def _check_count(count: object, setting: str, least: int) -> int:
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
-        raise InvalidPolicy(
-            f"{setting}={count!r} must be a whole number, {least} or more; use {least} for the strictest"
-        )
-    return count
-
-
-def _rate(rate: float | None, setting: str) -> float:
-    if rate is None:
-        return RATE
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1:
-        raise InvalidPolicy(
-            f"{setting}={rate!r} must be a share of calls, more than 0 and at most 1; use 0.5"
-        )
-    return float(rate)
-
-
-def _check_choice(word: Any, setting: str, known: tuple[Any, ...]) -> Any:
-    if word not in known:
-        hint = did_you_mean(str(word), known)
-        raise InvalidPolicy(f"{setting}={word!r} must be one of {', '.join(map(repr, known))}.{hint}")
-    return word

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from asyncflow.errors import BreakerOpen, IllegalMove, UsageError
 from asyncflow.policy.likeness import likeness
 from asyncflow.policy.probes import Probes
+from asyncflow.policy.reading import CircuitState, Mode, Reading
 from asyncflow.policy.seconds import Seconds, seconds, spoken
 from asyncflow.policy.windows import FAILED, Blind, Window
 
 if TYPE_CHECKING:
     from asyncflow.policy.breaker import Breaker
 
-CircuitState = Literal["closed", "open", "half-open"]
 Verdict = Literal["success", "failure", "neutral"]
-Mode = Literal["normal", "forced-open", "disabled", "metrics-only"]
 
 Permit = int
 """The right to make one call; opaque to who holds it. Every permit is given back once."""
@@ -38,38 +37,11 @@ MOVES: Final[dict[CircuitState, frozenset[CircuitState]]] = {
 # loop's timer by the resolution of its clock. Waiting exactly `retry_after` must be enough all the same.
 _SLACK = 1e-6
 
+OPEN_FOR: Final = 30.0
+"""How many seconds a circuit is open when nothing is said."""
+
 # Nobody knows when a probe will answer: ask again within these bounds, in seconds.
 _SOONEST, _LATEST = 0.01, 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a circuit looks like at one moment.
-
-    Attributes:
-        state: closed, open or half-open; reading an open circuit whose time is over says open.
-        mode: normal, forced-open, disabled or metrics-only.
-        calls: the calls that have ended and count: of the streak or window while closed, of the probes while
-            half-open, and while open those that opened it.
-        failures: how many of them failed.
-        slow: how many of them were slow.
-        hanging: calls in flight that are slow already.
-        failure_rate: the share of failures, None while it takes more calls to speak of one.
-        slow_rate: the share of slow calls, those that hang included; None likewise.
-        refused: calls turned away since the state last changed.
-        openings: how often it opened since it was last closed.
-    """
-
-    state: CircuitState
-    mode: Mode
-    calls: int
-    failures: int
-    slow: int
-    hanging: int
-    failure_rate: float | None
-    slow_rate: float | None
-    refused: int
-    openings: int
 
 
 class Circuit:
@@ -88,9 +60,10 @@ class Circuit:
         free: an admission need not be told, a success has to be; the permit is `generation`.
         refused: calls turned away since the state last changed.
         openings: how often it opened since it was last closed.
-        why: in words why it is not closed; empty when it is.
-        cause: a likeness of the failure that opened it, None when it was not a failure.
-        exceeded: whether a threshold was exceeded while the mode was "metrics-only".
+        why: in words why it is not closed, or would not be; empty when it is.
+        cause: a likeness of the last failure that opened it; None when it is closed, or no failure did.
+        exceeded: whether it would have opened if the mode were not "metrics-only".
+        unsaid: whether that is still to be told; who tells it sets it to False.
     """
 
     __slots__ = (
@@ -111,6 +84,7 @@ class Circuit:
         "refused",
         "spec",
         "state",
+        "unsaid",
         "why",
     )
 
@@ -141,7 +115,7 @@ class Circuit:
             now: the world's monotonic time.
         """
         if self.state != "closed":
-            refusal = self._refused(now)
+            refusal = self._ask(now)
             if refusal is not None:
                 return refusal
         return self.generation
@@ -198,7 +172,15 @@ class Circuit:
         sums = tally.sums(now) if self.state == "closed" else (tally.calls, tally.failures, tally.slow)
         failure_rate, slow_rate = tally.shares(sums, hanging)
         return Reading(
-            self.state, self.mode, *sums, hanging, failure_rate, slow_rate, self.refused, self.openings
+            self.state,
+            self.mode,
+            *sums,
+            hanging,
+            failure_rate,
+            slow_rate,
+            self.refused,
+            self.openings,
+            story=self._story(now, tally.story(sums, hanging)),
         )
 
     # -- by hand -------------------------------------------------------------------------------------------
@@ -239,8 +221,10 @@ class Circuit:
             raise UsageError(
                 f"breaker {self.spec.name!r} is {self.mode} and can't be opened; switch it to 'normal' first"
             )
-        until = None if lasting is None else seconds(lasting, "lasting", endless=True)
-        self._open("by hand", now, None, until)
+        if lasting is None:
+            self._open("by hand", now)
+        else:
+            self._open_for(seconds(lasting, "lasting", endless=True), now, "by hand")
         self._tally.forget()
 
     def close(self, now: float) -> None:
@@ -249,7 +233,7 @@ class Circuit:
 
     def switch(self, mode: Mode) -> None:
         """Change the mode and forget all calls: the circuit begins closed, or open when that is forced."""
-        self.exceeded = False
+        self.exceeded = self.unsaid = False
         self._window = Blind() if mode == "disabled" else self.spec.window_of_calls()
         self._close()
         self.mode = mode
@@ -263,7 +247,7 @@ class Circuit:
 
     # -- what it comes to ----------------------------------------------------------------------------------
 
-    def _refused(self, now: float) -> BreakerOpen | None:
+    def _ask(self, now: float) -> BreakerOpen | None:
         """Return the refusal of a circuit that was not closed, or None when the call may try."""
         if self._is_stuck(now):
             self._give_up_probes()
@@ -291,21 +275,26 @@ class Circuit:
         """Open the circuit when something is too much; close it when all probes are well."""
         why = "" if self.exceeded else self._tally.why(self._hanging)
         if why and self.mode == "metrics-only":
-            self.exceeded = True
+            self.exceeded = self.unsaid = True
+            self.why = why
         elif why:
             self._open(why, now, error)
         elif self.state == "half-open" and self._probes.have_answered:
             self._close()
 
-    def _open(self, why: str, now: float, error: BaseException | None, lasting: float | None = None) -> None:
-        if lasting is None:
-            # Asked before anything changes: a function of the user's may raise.
+    def _open(self, why: str, now: float, error: BaseException | None = None) -> None:
+        """Open for as long as the settings say; one that a function fails to say is 30 s."""
+        lasting = OPEN_FOR
+        try:
             lasting = self.spec.open_time(replace(self.reading(now), openings=self.openings + 1))
-        self.why = why
-        self.cause = None if error is None else likeness(error)
+        finally:
+            self._open_for(lasting, now, why, error)
+
+    def _open_for(self, lasting: float, now: float, why: str, error: BaseException | None = None) -> None:
+        self._lasting, self._due, self.why = lasting, now + lasting, why
+        if error is not None:
+            self.cause = likeness(error)
         self.openings += 1
-        self._lasting = lasting
-        self._due = now + lasting
         self._enter("open")
 
     def _probe(self, now: float) -> None:
@@ -321,7 +310,7 @@ class Circuit:
         if self.spec.half_open_to == "closed":
             self._close()
         else:
-            self._open("since its probes did not answer in time", self._stuck_at, None)
+            self._open("since its probes did not answer in time", self._stuck_at)
 
     def _close(self) -> None:
         self._window.forget()
@@ -365,20 +354,18 @@ class Circuit:
         return refusal
 
     def __repr__(self) -> str:
-        mode = "" if self.mode == "normal" else f"{self.mode}, "
-        return f"<Breaker {self.spec.name} {mode}{self._story(self.clock())}>"
+        return f"<Breaker {self.spec.name} {self.reading(self.clock()).story}>"
 
-    def _story(self, now: float) -> str:
-        """Return the state and its numbers in a few words."""
-        reading, tally = self.reading(now), self._tally
-        numbers = tally.story((reading.calls, reading.failures, reading.slow), reading.hanging)
+    def _story(self, now: float, numbers: str) -> str:
+        """Return the mode, the state and its numbers in a few words."""
+        mode = "" if self.mode == "normal" else f"{self.mode}, "
         if self.state == "closed":
-            return f"closed, {numbers}{', threshold exceeded' if self.exceeded else ''}"
-        if self.state == "half-open":
-            return f"half-open, {numbers}{', overdue' if self._is_stuck(now) else ''}"
-        how = f", {numbers}" if reading.calls else f" {self.why}"
+            return f"{mode}closed, {numbers}{', which is too much' if self.exceeded else ''}"
         refused = f", {self.refused} refused" if self.refused else ""
-        if self.probe_due(now):
-            return f"open, probe due{how}{refused}"
+        if self.state == "half-open":
+            return f"half-open, {numbers}{', overdue' if self._is_stuck(now) else ''}{refused}"
+        by_window = self._tally is self._window and self._tally.calls
+        how = f"open, {numbers}" if by_window else f"open {self.why}"
         left = self._due - now
-        return f"open{how}, {'for good' if left == math.inf else f'half-open in {left:.1f}s'}{refused}"
+        until = "for good" if left == math.inf else f"half-open in {left:.1f}s"
+        return f"{mode}{how}, {'probe due' if self.probe_due(now) else until}{refused}"

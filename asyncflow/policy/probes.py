@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asyncflow.policy.windows import FAILED, Rates, Sums, Window
+from asyncflow.policy.rates import Rates, Sums
+from asyncflow.policy.windows import FAILED, Window
 
 
 class Probes(Window):

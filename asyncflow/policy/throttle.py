@@ -20,8 +20,9 @@ from asyncflow.policy.checks import checked_name, checked_number, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.hooks import checked_function
 from asyncflow.policy.matching import Errors, checked, counts, failure_of
+from asyncflow.policy.rates import Rates, percent
 from asyncflow.policy.seconds import Seconds, seconds, spoken
-from asyncflow.policy.windows import FAILED, Rates, TimeWindow, percent
+from asyncflow.policy.windows import FAILED, TimeWindow
 from asyncflow.signals import SUCCESS
 
 

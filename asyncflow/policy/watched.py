@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from asyncflow.errors import BreakerOpen
-from asyncflow.policy.circuit import Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.circuit import Circuit, Permit, Verdict
+from asyncflow.policy.reading import CircuitState
 from asyncflow.policy.windows import FAILED, SLOW
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class WatchedCircuit(Circuit):
         clock: the world's monotonic clock.
     """
 
-    __slots__ = ("_hung", "_look_at", "_newest", "_oldest", "_slow_after", "_starts")
+    __slots__ = ("_hung", "_hung_before", "_look_at", "_newest", "_oldest", "_slow_after", "_starts")
 
     _watches: ClassVar[bool] = True
 
@@ -36,6 +37,7 @@ class WatchedCircuit(Circuit):
         self._slow_after = spec.rates.slow_after
         self._starts: dict[int, float] = {}  # when the calls in flight started, in that order
         self._hung: dict[int, float] = {}  # the same of those that are slow already
+        self._hung_before = 0  # how many were when the state last changed
         self._oldest = 1  # no call in `_starts` has a lower number
         self._newest = 0
         self._look_at = -math.inf  # until then no call in `_starts` is slow, and the circuit is closed
@@ -45,7 +47,7 @@ class WatchedCircuit(Circuit):
         """Return a permit for one call, whose time runs from now on, or the refusal."""
         if now >= self._look_at:
             self._look(now)
-            refusal = None if self.state == "closed" else self._refused(now)
+            refusal = None if self.state == "closed" else self._ask(now)
             if refusal is not None:
                 return refusal
         self._newest = number = self._newest + 1
@@ -107,6 +109,7 @@ class WatchedCircuit(Circuit):
         return generation != self.generation
 
     def _enter(self, state: CircuitState) -> None:
+        self._hung_before = len(self._hung)
         self._starts.clear()
         self._hung.clear()
         self._look_at = -math.inf  # while it is not closed each call is looked at
@@ -117,5 +120,7 @@ class WatchedCircuit(Circuit):
         return len(self._hung)
 
     def _hanging_at(self, now: float) -> int:
+        if self.state == "open":
+            return self._hung_before
         late = sum(since + self._slow_after <= now for since in self._starts.values())
         return len(self._hung) + late

@@ -317,7 +317,7 @@ class TestBreakers:
         assert isinstance(state.result, BreakerOpen)
         assert moves(run, "body") == ["Running", "Retrying", "Running", "Failed"]
         changed = [event.detail for event in run.events if event.kind == "breaker_changed"]
-        assert changed == [{"breaker": "api", "old": "closed", "new": "open"}]
+        assert changed == [{"breaker": "api", "why": "after a failure", "old": "closed", "new": "open"}]
 
     def test_it_may_wait_until_the_breaker_lets_it_pass(self):
         breaker = Breaker("api", failures=1, open_for=30)

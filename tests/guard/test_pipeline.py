@@ -386,13 +386,13 @@ def test_changes_of_the_circuit_are_noted():
         return [detail for kind, detail, *_ in follower.heard if kind == "breaker_changed"]
 
     assert run_virtual(story()) == [
-        {"breaker": "b", "old": old, "new": new}
-        for old, new in [
-            ("closed", "open"),
-            ("open", "half-open"),
-            ("half-open", "open"),
-            ("open", "half-open"),
-            ("half-open", "closed"),
+        {"breaker": "b", "old": old, "new": new, "why": why}
+        for old, new, why in [
+            ("closed", "open", "after a failure"),
+            ("open", "half-open", "after a failure"),
+            ("half-open", "open", "since a probe failed"),
+            ("open", "half-open", "since a probe failed"),
+            ("half-open", "closed", ""),
         ]
     ]
 
