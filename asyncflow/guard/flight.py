@@ -18,7 +18,8 @@ from asyncflow.guard.deadlines import Alarm, AsyncioTask
 from asyncflow.guard.found import Found
 from asyncflow.outcomes import Outcome, Returned, Signalled, TimedOut, error_of
 from asyncflow.policy.bulkhead import LeftAs, Place, Places
-from asyncflow.policy.circuit import Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.circuit import Circuit, Permit, Verdict
+from asyncflow.policy.reading import CircuitState
 from asyncflow.ports import AttemptObserver
 
 if TYPE_CHECKING:
@@ -162,12 +163,17 @@ class Flight(Alarm):
         """Give back what was taken, with what the attempt came to.
 
         Raises:
-            Exception: what the breaker's predicate raised; all is given back nevertheless.
+            Exception: what a predicate of the breaker's or the throttle's raised; all is given back
+                nevertheless.
         """
-        how = _left_as(outcome)
-        self._leave_place(how)
-        if self.found.throttler is not None and self.is_aboard:
-            self.found.throttler.record(how not in ("failure", "dropped"), self._now())
+        self._leave_place(_left_as(outcome))
+        try:
+            if self.found.throttler is not None and self.is_aboard:
+                self.found.throttler.judge(outcome, self._now())
+        finally:
+            self._tell_circuit(outcome, observer)
+
+    def _tell_circuit(self, outcome: Outcome, observer: AttemptObserver | None) -> None:
         circuit, permit = self.found.circuit, self.permit
         if circuit is None or permit is None:
             return
@@ -237,9 +243,15 @@ def _answer(woken: asyncio.Future[None]) -> None:
 
 
 def tell(circuit: Circuit, old: CircuitState, observer: AttemptObserver | None) -> None:
-    """Let the observer know when a circuit is in another state than before."""
-    if observer is not None and circuit.state != old:
-        observer.note("breaker_changed", {"breaker": circuit.spec.name, "old": old, "new": circuit.state})
+    """Let the observer know when a circuit is in another state than before, or would be in another mode."""
+    if observer is None:
+        return
+    told = {"breaker": circuit.spec.name, "why": circuit.why}
+    if circuit.state != old:
+        observer.note("breaker_changed", {**told, "old": old, "new": circuit.state})
+    if circuit.unsaid:
+        circuit.unsaid = False
+        observer.note("breaker_exceeded", told)
 
 
 def _left_as(outcome: Outcome) -> LeftAs:
