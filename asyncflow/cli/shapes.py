@@ -162,7 +162,9 @@ class MeasuresShape(msgspec.Struct, forbid_unknown_fields=True):
     refused: dict[str, int]
     waited_s: float
     queued_s: float
+    held_up_s: float
     fallbacks: int
+    hedges: int
     opened_s: dict[str, list[float]]
     goodput: dict[str, float]
 
@@ -236,6 +238,7 @@ class Try(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     number: int
     started_s: float
     ended_s: float
+    held_up_s: float
     outcome: str
     called: bool
     retried: bool
@@ -253,6 +256,25 @@ class WaitShape(msgspec.Struct, forbid_unknown_fields=True):
     state: str
     reason: str
     is_over: bool
+
+
+class DecidedShape(msgspec.Struct, forbid_unknown_fields=True):
+    """What a policy decided beside the end of an attempt: `kind` is the event's, `text` a sentence."""
+
+    offset_s: float
+    attempt: int
+    kind: str
+    text: str
+
+
+class HedgeShape(msgspec.Struct, forbid_unknown_fields=True):
+    """A call that was made once more beside itself; `end` is empty while it is on its way."""
+
+    number: int
+    started_s: float
+    ended_s: float
+    end: str
+    calls: int
 
 
 class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -274,6 +296,8 @@ class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     rolled_back: bool
     tries: list[Try]
     waits: list[WaitShape]
+    decisions: list[DecidedShape]
+    hedges: list[HedgeShape]
     map: MapShape | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -293,12 +317,13 @@ class MapShape(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BreakerShape(msgspec.Struct, forbid_unknown_fields=True):
-    """A change of a circuit breaker."""
+    """A change of a circuit breaker, and why in a sentence."""
 
     breaker: str
     old: str
     new: str
     offset_s: float
+    text: str
 
 
 class NoticeShape(msgspec.Struct, forbid_unknown_fields=True):
@@ -327,6 +352,7 @@ class RunShape(Shape):
     calls: int
     waited_s: float
     queued_s: float
+    held_up_s: float
     tasks: list[TaskShape]
     faults: list[Struck]
     breakers: list[BreakerShape]

@@ -36,7 +36,9 @@ class Measures:
             `throttle`, or `other` where that is not known.
         waited: seconds between attempts, all tasks added up.
         queued: seconds of waiting for slots, all tasks added up.
+        held_up: seconds that attempts waited to be admitted by bulkheads and rate limits, all added up.
         fallbacks: task runs that succeeded by their fallback.
+        hedges: calls that were made once more beside themselves.
         opened: when each breaker opened, in seconds into the run, by name.
         goodput: successes in a second over the whole run, by the names that have many task runs.
     """
@@ -49,7 +51,9 @@ class Measures:
     refused: Mapping[str, int] = field(default_factory=dict)
     waited: float = 0.0
     queued: float = 0.0
+    held_up: float = 0.0
     fallbacks: int = 0
+    hedges: int = 0
     opened: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     goodput: Mapping[str, float] = field(default_factory=dict)
 
@@ -64,7 +68,9 @@ class Measures:
             "refused": dict(self.refused),
             "waited_s": self.waited,
             "queued_s": self.queued,
+            "held_up_s": self.held_up,
             "fallbacks": self.fallbacks,
+            "hedges": self.hedges,
             "opened_s": {name: list(instants) for name, instants in self.opened.items()},
             "goodput": dict(self.goodput),
         }
@@ -81,7 +87,9 @@ def measures_of(history: RunHistory) -> Measures:
         refused=_refused(history),
         waited=history.waited,
         queued=history.queued,
+        held_up=history.held_up,
         fallbacks=sum(task.state.how == "by fallback" for task in _every(history)),
+        hedges=sum(len(task.hedges) for task in (*history.tasks, *history.elements)),
         opened=_opened(history),
         goodput=_goodput(history),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped, fit
 from asyncflow.report.comparing import Side, verdict_mark
@@ -10,6 +10,12 @@ from asyncflow.report.words import duration, mark
 
 _GAP = "  "
 _WIDEST = 20
+
+_WAITS: Mapping[str, str] = {
+    "waited to retry": "waited",
+    "waited for slots": "queued",
+    "waited for admission": "held_up",
+}
 
 Cell = Callable[[Side, Look], Piece]
 
@@ -70,11 +76,12 @@ def _rows(sides: Sequence[Side]) -> Iterator[tuple[str, Cell]]:
     yield "retries", lambda side, _: _count(side.measures.retries)
     for gate in dict.fromkeys(gate for side in sides for gate in side.measures.refused):
         yield f"refused by {gate}", _refused(gate)
-    for title, attribute in (("waited to retry", "waited"), ("waited for slots", "queued")):
+    for title, attribute in _WAITS.items():
         if any(getattr(side.measures, attribute) for side in sides):
             yield title, _seconds(attribute)
-    if any(side.measures.fallbacks for side in sides):
-        yield "fallbacks", lambda side, _: _count(side.measures.fallbacks)
+    for attribute in ("hedges", "fallbacks"):
+        if any(getattr(side.measures, attribute) for side in sides):
+            yield attribute, _number(attribute)
     for name in dict.fromkeys(name for side in sides for name in side.measures.opened):
         yield f"breaker {name} opened", _opened(name)
     for name in dict.fromkeys(name for side in sides for name in side.measures.goodput):
@@ -97,6 +104,10 @@ def _count(number: int) -> Piece:
 
 def _refused(gate: str) -> Cell:
     return lambda side, _: _count(side.measures.refused.get(gate, 0))
+
+
+def _number(attribute: str) -> Cell:
+    return lambda side, _: _count(getattr(side.measures, attribute))
 
 
 def _seconds(attribute: str) -> Cell:

@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.measure import FULL, QUICK, Effort
-from benchmarks.published import adaptive_limits, storms, throttling
+from benchmarks.published import adaptive_limits, hedging, storms, throttling
 from benchmarks.published.claims import Finding
 
 STUDIES: dict[str, tuple[str, Callable[[Effort], Iterator[Finding]]]] = {
-    study.NAME: (study.QUESTION, study.findings) for study in (storms, throttling, adaptive_limits)
+    study.NAME: (study.QUESTION, study.findings) for study in (storms, throttling, adaptive_limits, hedging)
 }
 """What was published, by name; each gives its claims with what a run of ours came to."""
 
