@@ -21,6 +21,7 @@ from benchmarks import (
     start,
 )
 from benchmarks.measure import FULL, QUICK, Effort
+from benchmarks.published import confirm
 from benchmarks.rows import Note, Row
 from benchmarks.table import machine, render
 
@@ -32,6 +33,9 @@ CASES: dict[str, tuple[str, Callable[[Effort], Iterable[Row | Note]]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["published"]:
+        return confirm.main(arguments[1:])
     chosen = _parser().parse_args(arguments)
     rows: list[Row] = []
     notes: list[Note] = []
@@ -59,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure what asyncflow costs: CPU time over that of bare asyncio, same process.",
-        epilog="cases:\n" + "\n".join(f"  {name:<9} {question}" for name, (question, _) in CASES.items()),
+        epilog="cases:\n"
+        + "\n".join(f"  {name:<9} {question}" for name, (question, _) in CASES.items())
+        + "\n\n`python -m benchmarks published` measures published results about policies again.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

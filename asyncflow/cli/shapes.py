@@ -151,6 +151,42 @@ class ReportShape(Shape):
     difference: DifferenceShape | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class MeasuresShape(msgspec.Struct, forbid_unknown_fields=True):
+    """The numbers of one run; `refused` is by what refused, `opened_s` by breaker, `goodput` by task."""
+
+    duration_s: float
+    attempts: int
+    calls: int
+    retries: int
+    faults: int
+    refused: dict[str, int]
+    waited_s: float
+    queued_s: float
+    fallbacks: int
+    opened_s: dict[str, list[float]]
+    goodput: dict[str, float]
+
+
+class ComparedVariant(msgspec.Struct, forbid_unknown_fields=True):
+    """One of those that are compared; `variant` is null for the scenario itself."""
+
+    variant: str | None
+    title: str
+    measures: MeasuresShape
+    report: ReportShape
+
+
+class VariantsShape(Shape):
+    """What `scenario --compare --json` prints."""
+
+    scenario: str
+    world: Literal["real", "simulated"]
+    seed: int
+    held: bool
+    sentence: str
+    variants: list[ComparedVariant]
+
+
 class HeaderDifference(msgspec.Struct, forbid_unknown_fields=True):
     """Something that two traces are not both of, such as the seed."""
 
@@ -324,5 +360,6 @@ SHAPES: dict[str, Any] = {
     "served": ServedRow,
     "scenarios": list[ScenarioRow],
     "comparison": ComparisonShape,
+    "variants": VariantsShape,
 }
 """The shape of each answer, by the word that `asyncflow schema` takes."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from asyncflow.engine.element import Element
+from asyncflow.engine.hedged import HedgeRun
 from asyncflow.engine.rollback import Effect
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.outcomes import Decision
@@ -70,6 +71,16 @@ class Accountable(TaskRun):
             raise
         started = super().attempt_started(attempt)
         return None if started is None else await started
+
+    def hedged(self, number: int) -> HedgeRun | None:
+        """Return who follows a hedge, if its slots are free: a hedge keeps nobody else waiting."""
+        if not self.account.demand:
+            return super().hedged(number)
+        request, granted = self.run.limits.ask(self.account.demand)
+        if granted is None:
+            return HedgeRun(self, number, request)
+        self.run.limits.give_back(request)
+        return None
 
     def _wait(self, state: State) -> None:
         """Say what is waited for; the handlers are not asked, since nothing was decided."""

@@ -18,11 +18,20 @@ def breaker_style(state: str) -> str:
     return _BREAKER_STYLES.get(state, "dim")
 
 
-def breaker_lane(changes: Sequence[BreakerChange], axis: Axis, look: Look) -> Line:
-    """Return one breaker's lane: a thin line while closed, a block while open, hatched while half-open."""
+def breaker_lane(
+    changes: Sequence[BreakerChange], axis: Axis, look: Look, until: float | None = None
+) -> Line:
+    """Return one breaker's lane: a thin line while closed, a block while open, hatched while half-open.
+
+    Args:
+        changes: its changes, in order.
+        axis: the time axis.
+        look: what the place of output can show.
+        until: where the run ended, when the axis goes on.
+    """
     row = [(" ", "plain")] * axis.width
     starts = [(0.0, changes[0].old), *((change.offset, change.new) for change in changes)]
-    ends = [start for start, _ in starts[1:]] + [axis.span]
+    ends = [start for start, _ in starts[1:]] + [axis.span if until is None else until]
     for (start, state), end in zip(starts, ends, strict=True):
         left = axis.cell(start)
         right = max(left + 1, axis.edge(end))
@@ -40,10 +49,10 @@ def activity_lane(activity: Activity, style: str, axis: Axis, look: Look) -> Lin
     levels = activity.levels(axis.span, axis.width)
     peak = max(levels, default=0.0)
     signs = look.sign("levels")
-    row = "".join(_level(level / peak, signs) if level > 0 else " " for level in levels)
+    row = "".join(level_of(level / peak, signs) if level > 0 else " " for level in levels)
     return [Piece(row, style)]
 
 
-def _level(share: float, signs: str) -> str:
+def level_of(share: float, signs: str) -> str:
     """Return the sign for a share of the peak; whatever is above zero shows."""
     return signs[min(len(signs) - 1, int(share * len(signs)))]

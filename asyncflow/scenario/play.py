@@ -154,6 +154,7 @@ def play(
         stuck=stage.stuck,
         escapes=tuple(map(str, world.escapes)),
         repeats=repeats,
+        breakers=tuple(facts.breakers),
     )
 
 
