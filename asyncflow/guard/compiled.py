@@ -111,9 +111,9 @@ def make(plan, fn):
         if (
             innermost() is not None
             or found.world is not current_world()  #: breaker, rate limit, bulkhead, budget
-            or not circuit.free  #: breaker
+            or not circuit.free  #: unwatched
             or places.taken >= places.limit  #: bulkhead
-            or (task := running_on(found.loop)) is None  #: caller
+            or (task := running_on(found.loop)) is None
         ):
             return value_of(await whole(plan, fn, args, kwargs))
         limiter = found.limiter  #: rate limit
@@ -123,11 +123,14 @@ def make(plan, fn):
             due = now  #: rate limit
         elif due - now > limiter.tolerance:  #: rate limit
             return value_of(await whole(plan, fn, args, kwargs))  #: rate limit
+        permit = circuit.shortcut(found.world.monotonic())  #: watched
+        if permit is None:  #: watched
+            return value_of(await whole(plan, fn, args, kwargs))  #: watched
         limiter.tat = due + limiter.step  #: rate limit
         found.spending.entered()  #: budget
-        permit = circuit.generation  #: breaker
+        permit = circuit.generation  #: unwatched
         places.taken += 1  #: bulkhead
-        requests = task.cancelling()  #: caller
+        requests = task.cancelling()
         alarm = Alarm()  #: timeout
         alarm.task = task  #: timeout
         alarm.fired = False  #: timeout
@@ -143,7 +146,7 @@ def make(plan, fn):
             flight = boarded(
                 found,
                 permit=permit,  #: breaker
-                requests=requests,  #: caller
+                requests=requests,
                 alarm=alarm,  #: timeout
             )
             outcome = plan.outcome(error, flight, 1, NOT_RUN)

@@ -79,7 +79,7 @@ class Limiter:
         slot: the time of the permits that were reserved last, by which they are given back.
     """
 
-    __slots__ = ("_ahead", "_returned", "burst", "slot", "spec", "step", "tat", "tolerance")
+    __slots__ = ("_ahead", "_no_permit", "_returned", "burst", "slot", "spec", "step", "tat", "tolerance")
 
     def __init__(self, spec: RateLimit) -> None:
         self.spec = spec
@@ -88,6 +88,7 @@ class Limiter:
         self._ahead = (self.burst - 1) * self.step
         self.tolerance = self._ahead + _SLACK
         self.tat = self.slot = -math.inf
+        self._no_permit = f"{self._label} lets {self._rate} through and has no permit now; ask again in "
         # What was given back and can still be used, in order: (time of the first, how many in a row).
         self._returned: list[tuple[float, int]] = []
 
@@ -112,7 +113,7 @@ class Limiter:
             return 0.0
         self._check(permits)
         self._forget(now)
-        again = next((i for i, (_, count) in enumerate(self._returned) if count >= permits), None)
+        again = self._place_of(permits) if self._returned else None
         slot = max(tat, now) if again is None else self._returned[again][0]
         wait = slot + (permits - 1) * self.step - self._ahead - now
         if wait > within + _SLACK:
@@ -145,6 +146,10 @@ class Limiter:
         """Return whether nothing is reserved after these permits."""
         return first + count * self.step > self.tat - self.step / 2
 
+    def _place_of(self, permits: int) -> int | None:
+        """Return where in the list of what was given back there are so many permits in a row."""
+        return next((i for i, (_, count) in enumerate(self._returned) if count >= permits), None)
+
     def _take_again(self, index: int, permits: int) -> None:
         first, count = self._returned.pop(index)
         if count > permits:
@@ -163,11 +168,7 @@ class Limiter:
             )
 
     def _refusal(self, wait: float) -> RateLimited:
-        return RateLimited(
-            f"{self._label} lets {self._rate} through and has no permit now; ask again in {spoken(wait)}",
-            retry_after=wait,
-            name=self.spec.name,
-        )
+        return RateLimited(self._no_permit + spoken(wait), retry_after=wait, name=self.spec.name)
 
     @property
     def _label(self) -> str:

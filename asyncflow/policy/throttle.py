@@ -9,15 +9,21 @@ clock and never draws: the caller brings both.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import InvalidPolicy, Throttled
+from asyncflow.outcomes import Outcome, Returned
 from asyncflow.policy.checks import checked_name, checked_number, checked_whole
 from asyncflow.policy.homes import Stateful
+from asyncflow.policy.hooks import checked_function
+from asyncflow.policy.matching import Errors, checked, counts, failure_of
 from asyncflow.policy.rates import Rates, percent
 from asyncflow.policy.seconds import Seconds, seconds, spoken
 from asyncflow.policy.windows import FAILED, TimeWindow
+from asyncflow.signals import SUCCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,9 @@ class Throttle(Stateful):
             in minutes.
         window: over how long calls are counted, in seconds or a timedelta; longer than a call takes.
         min_calls: with fewer calls in the window none is kept back.
+        on: which errors say that a call was not accepted: an exception type, a tuple of types, or a
+            predicate. Other errors count neither way.
+        on_result: a predicate of the returned value; true means that the call was not accepted.
         name: uses of the same name share the counts; without one they are this object's own.
 
     Raises:
@@ -47,6 +56,8 @@ class Throttle(Stateful):
     k: float = 2.0
     window: Seconds = 120.0
     min_calls: int = 20
+    on: Errors = Exception
+    on_result: Callable[[Any], bool] | None = None
     name: str | None = None
 
     def __post_init__(self) -> None:
@@ -55,6 +66,8 @@ class Throttle(Stateful):
             raise InvalidPolicy("share=0 would never keep a call back; use 0.9, or no throttle")
         checked_number(self.k, "k", 1.0, math.inf, "below 1 calls would be kept back for being accepted")
         checked_whole(self.min_calls, "min_calls", 1, "use 1 to throttle from the first refusal on")
+        checked(self.on, "on")
+        checked_function(self.on_result, "on_result", what="a predicate of the value")
         checked_name(self.name)
         object.__setattr__(self, "window", seconds(self.window, "window", zero=False))
 
@@ -65,6 +78,15 @@ class Throttle(Stateful):
             InvalidPolicy: when the name is already in use with other settings.
         """
         return self._state("throttle", lambda: Throttler(self), where or world())
+
+    def accepted(self, outcome: Outcome) -> bool | None:
+        """Return whether what was called took the call on; None when that can't be told."""
+        if isinstance(outcome, Returned):
+            return self.on_result is None or not self.on_result(outcome.value)
+        error = failure_of(outcome)
+        if isinstance(error, SUCCESS):
+            return True
+        return False if counts(error, self.on) else None
 
     def rate(self, requests: int, accepts: int) -> float:
         """Return the share of calls to keep back after so many of them were accepted."""
@@ -84,10 +106,12 @@ class Throttler:
         spec: its settings.
     """
 
-    __slots__ = ("_window", "spec")
+    __slots__ = ("_label", "_said_window", "_window", "spec")
 
     def __init__(self, spec: Throttle) -> None:
         self.spec = spec
+        self._label = "the throttle" if spec.name is None else f"throttle {spec.name!r}"
+        self._said_window = spoken(seconds(spec.window, "window"))
         # Of its calls those that were not accepted are the failures; no share of them is too many here.
         self._window = TimeWindow(seconds(spec.window, "window"), Rates(math.inf, spec.min_calls))
 
@@ -129,12 +153,16 @@ class Throttler:
         """
         self._window.count(0 if accepted else FAILED, now)
 
+    def judge(self, outcome: Outcome, now: float) -> None:
+        """Count a call by what it came to, unless that does not tell whether it was accepted."""
+        accepted = self.spec.accepted(outcome)
+        if accepted is not None:
+            self.record(accepted, now)
+
     def _refusal(self, rate: float) -> Throttled:
-        label = "the throttle" if self.spec.name is None else f"throttle {self.spec.name!r}"
-        window = spoken(seconds(self.spec.window, "window"))
         return Throttled(
-            f"{label} kept the call back, as it does {percent(rate)} of them: of the last {self.requests} "
-            f"within {window} {self.accepts} were accepted; ask again later",
+            f"{self._label} kept the call back, as it does {percent(rate)} of them: of the last "
+            f"{self.requests} within {self._said_window} {self.accepts} were accepted; ask again later",
             name=self.spec.name,
         )
 

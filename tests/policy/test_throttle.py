@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow.ambient import World
-from asyncflow.errors import InvalidPolicy, Throttled
+from asyncflow.errors import AttemptTimedOut, BulkheadFull, InvalidPolicy, Throttled
+from asyncflow.outcomes import Raised, Refused, Returned, Signalled, TimedOut
 from asyncflow.policy.throttle import Throttle, Throttler
+from asyncflow.signals import FAIL, RETRY, SUCCESS
 
 
 def throttler_after(accepted, refused, **settings):
@@ -109,8 +111,33 @@ def test_trap_21_a_window_shorter_than_a_call_counts_both_or_neither():
 
 
 @pytest.mark.parametrize(
+    ("settings", "outcome", "counted"),
+    [
+        ({}, Returned(1), (1, 1)),
+        ({}, Raised(ValueError()), (1, 0)),
+        ({}, TimedOut(AttemptTimedOut("late")), (1, 0)),
+        ({}, Signalled(SUCCESS("done")), (1, 1)),
+        ({}, Signalled(FAIL("no")), (1, 0)),
+        ({}, Signalled(RETRY("later")), (0, 0)),
+        ({}, Refused(BulkheadFull("full")), (0, 0)),
+        ({"on": OSError}, Raised(ConnectionError()), (1, 0)),
+        ({"on": OSError}, Raised(ValueError()), (0, 0)),
+        ({"on": lambda error: "429" in str(error)}, Raised(ValueError("429")), (1, 0)),
+        ({"on_result": lambda value: value == 503}, Returned(503), (1, 0)),
+        ({"on_result": lambda value: value == 503}, Returned(404), (1, 1)),
+    ],
+)
+def test_a_call_counts_by_what_it_came_to(settings, outcome, counted):
+    throttler = Throttler(Throttle(**settings))
+    throttler.judge(outcome, 1.0)
+    assert (throttler.requests, throttler.accepts) == counted
+
+
+@pytest.mark.parametrize(
     ("settings", "problem"),
     [
+        ({"on": 7}, "on=7 must be an exception type"),
+        ({"on_result": 7}, "on_result=7 must be a predicate of the value, or None"),
         ({"share": 0}, "share=0 would never keep a call back"),
         ({"share": -0.1}, "share=-0.1 must be a number, from 0 to 1"),
         ({"share": 1.1}, "share=1.1"),
