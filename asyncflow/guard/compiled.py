@@ -123,7 +123,7 @@ def make(plan, fn):
             due = now  #: rate limit
         elif due - now > limiter.tolerance:  #: rate limit
             return value_of(await whole(plan, fn, args, kwargs))  #: rate limit
-        permit = circuit.shortcut(found.world.monotonic())  #: watched
+        permit = circuit.shortcut(circuit.clock())  #: watched
         if permit is None:  #: watched
             return value_of(await whole(plan, fn, args, kwargs))  #: watched
         limiter.tat = due + limiter.step  #: rate limit
@@ -163,7 +163,7 @@ def make(plan, fn):
             found.spending.succeeded(found.world.monotonic())  #: budget
             if circuit.quiet:  #: breaker
                 return value  #: breaker
-            circuit.record(permit, "success", found.world.monotonic())  #: praise
+            circuit.record(permit, "success", circuit.clock())  #: praise
             return value  #: not critic
             flight = boarded(found, permit=permit)  #: critic
             outcome = Returned(value)  #: critic
