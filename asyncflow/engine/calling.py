@@ -246,7 +246,7 @@ class Calling(RunFace):
             try:
                 await run.finish_inside()
             finally:
-                if run.effects and run.is_success():
+                if run.effects and (run.is_success() or run.is_paused()):
                     self.effects.append(ChildEffects(cast("TaskRun", scope.get()), run.id, run.effects))
 
         return self.call(Task(child, name=flow.name), args, kwargs, ChildRun)
@@ -314,6 +314,11 @@ class Calling(RunFace):
     def paused(self) -> None:
         """Hear that a task run waits until somebody resumes it."""
         raise AssertionError(f"every kind of flow run can pause, {type(self).__name__} too")
+
+    def stepped_back(self) -> None:
+        """Hear that a task run, which could have begun, waits for something upstream again."""
+        if self._pauses is not None:
+            self._pauses.look()
 
     def fail_fast(self, task_run: TaskRun) -> None:
         """Cancel everything because of a task run that has failed or will, if the flow fails fast."""

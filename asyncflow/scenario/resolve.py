@@ -23,8 +23,12 @@ def fault_id(position: int) -> str:
     return f"fault[{position + 1}]"
 
 
-def task_faults(scenario: Scenario) -> tuple[TaskFault, ...]:
+def task_faults(scenario: Scenario, fire: int | None = None) -> tuple[TaskFault, ...]:
     """Return the faults and signals that strike attempts of tasks, in the order of the file.
+
+    Args:
+        scenario: the scenario.
+        fire: which run of a schedule it is, from 1; those that are meant for other runs are left out.
 
     Raises:
         ScenarioInvalid: when an error's class can't be found or made; all of them in one message.
@@ -32,7 +36,11 @@ def task_faults(scenario: Scenario) -> tuple[TaskFault, ...]:
     problems: list[Problem] = []
     found = []
     for position, fault in enumerate(scenario.faults):
-        if isinstance(fault.at, TaskAt) and fault.action.layer in ("task", "signal"):
+        if (
+            isinstance(fault.at, TaskAt)
+            and fault.action.layer in ("task", "signal")
+            and (fire is None or fire in (many(fault.at.fire) or (fire,)))
+        ):
             try:
                 found.append(_task_fault(fault_id(position), fault, fault.at))
             except ValueError as reason:

@@ -166,6 +166,8 @@ def _retry(raw: Raw) -> Iterator[Problem]:
 
 
 def _scenario(raw: Raw) -> Iterator[Problem]:
+    if "fires" not in raw:
+        yield from _without_fires(raw)
     services = raw.get("service", {})
     for index, fault in enumerate(raw.get("fault", ())):
         host = fault["at"].get("service")
@@ -178,6 +180,19 @@ def _scenario(raw: Raw) -> Iterator[Problem]:
             framing = services[host]["framing"]
             reason = f"lies about a length that no answer declares with framing = {framing!r}; say 'truncate'"
             yield ("fault", index, "do"), reason
+
+
+def _without_fires(raw: Raw) -> Iterator[Problem]:
+    """Yield what counts the fires of a schedule that is not followed."""
+    reason = "counts the runs of a schedule; say at the top how many are made, as in fires = 3"
+    for index, fault in enumerate(raw.get("fault", ())):
+        if "fire" in fault["at"]:
+            yield ("fault", index, "at", "fire"), reason
+    if "fires" in raw.get("expect", {}):
+        yield ("expect", "fires"), reason
+    for name, variant in raw.get("variant", {}).items():
+        if "fires" in variant.get("expect", {}):
+            yield ("variant", name, "expect", "fires"), reason
 
 
 RULES: Mapping[type, Rule] = {

@@ -56,6 +56,8 @@ LATER_ON_THE_WIRE: Mapping[type, tuple[str, ...]] = {
 }
 """The same for faults of the layer network."""
 
+_NOT_IN_REAL = "not in this version in the real world; play it with --world simulated"
+
 LATER_WORDS: Mapping[tuple[type, str], tuple[str, ...]] = {
     (tables.TaskAt, "when"): ("inside", "commit", "timeout"),
 }
@@ -81,6 +83,8 @@ def unsupported(scenario: Scenario) -> list[str]:
 
 def _elsewhere(scenario: Scenario) -> Iterator[Problem]:
     """Yield what is built in the other world."""
+    if scenario.fires is not None and scenario.world == "real":
+        yield ("fires",), f"following a schedule is {_NOT_IN_REAL}"
     for index, fault in enumerate(scenario.faults):
         if built(fault.action) and not built(fault.action, scenario.world):
             yield ("fault", index, "do"), _not_in_this_world(fault.action)
@@ -126,6 +130,10 @@ def _out_of_place(path: Path, expect: tables.Expect) -> Iterator[Problem]:
         for key in said(expected):
             if key not in KEYS:
                 yield (*path, "always", index, key), f"{key} is known at the end only; move it out of always"
+    for index, expected in enumerate(expect.fires):
+        if expected.rows:
+            reason = "rows are looked at when the last run has ended; move them out of fires"
+            yield (*path, "fires", index, "rows"), reason
 
 
 def _missing_of_action(path: Path, fault: Fault) -> Iterator[Problem]:
@@ -144,5 +152,4 @@ def _not_built(action: Action) -> str:
 
 
 def _not_in_this_world(action: Action) -> str:
-    what = f"{action.do!r} ({action.layer})"
-    return f"{what} is not in this version in the real world; play it with --world simulated"
+    return f"{action.do!r} ({action.layer}) is {_NOT_IN_REAL}"

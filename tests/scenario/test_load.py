@@ -186,7 +186,8 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "a key of another address": (
         HEAD + '[[fault]]\nat = { task = "parse", byte = 1 }\ndo = "hang"\n',
-        "bad.toml:4: fault[1].at.byte: unknown key. Known here: task, call, attempt, index, when, step.",
+        "bad.toml:4: fault[1].at.byte: unknown key. "
+        "Known here: task, call, attempt, index, fire, when, step.",
     ),
     "attempt zero": (
         HEAD + '[[fault]]\nat = { task = "parse", attempt = 0 }\ndo = "hang"\n',
