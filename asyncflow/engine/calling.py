@@ -51,7 +51,6 @@ class Calling(RunFace):
         numbers: the highest number of a task run.
         elements: how many elements its maps had.
         element_attempts: how many attempts these made.
-        hedge_attempts: how many attempts hedges made.
         effects: what its task runs did that can be undone, in the order of their ends.
         unheeded: told of what is cancelled, and finds what goes on nevertheless.
         beats: the detail of the last heartbeat, by the number of the task run.
@@ -88,7 +87,6 @@ class Calling(RunFace):
         "emit",
         "faults",
         "gates",
-        "hedge_attempts",
         "limits",
         "numbers",
         "options",
@@ -120,7 +118,7 @@ class Calling(RunFace):
         self.emit = self.record.emit
         self.state: State = Pending()
         self._called: list[TaskRun] = []
-        self.numbers = self.elements = self.element_attempts = self.hedge_attempts = 0
+        self.numbers = self.elements = self.element_attempts = 0
         self.tasks = TaskRuns(self._called)
         self.cancel_reason = ""
         self._loop = asyncio.get_running_loop()

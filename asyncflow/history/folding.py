@@ -151,6 +151,7 @@ class _Task:
             if hedge.number == detail.get("hedge") and not hedge.end:
                 end, calls = str(detail.get("end", "")), int(detail.get("calls") or 0)
                 self.hedges[place] = replace(hedge, ended=offset, end=end, calls=calls)
+                self.call_count += calls
                 return
 
     def forget(self, keep: int) -> None:

@@ -188,7 +188,7 @@ class TaskHistory:
         attempts: its tries in order, the one in flight last.
         waits: its waits in order.
         attempt_count: all tries, refused ones included.
-        call_count: tries whose body ran.
+        call_count: how many bodies ran, those of hedges included.
         elements: how the elements of a mapped task stand; its tries and calls are theirs.
         element_of: the number of the mapped task that it is an element of, or 0.
         index: its place among the elements, or None.
@@ -268,7 +268,7 @@ class RunHistory:
 
     @property
     def calls(self) -> int:
-        """Tries whose body ran."""
+        """How many bodies ran, those of hedges included."""
         return sum(task.call_count for task in self.tasks)
 
     @property
