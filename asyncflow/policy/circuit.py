@@ -61,7 +61,7 @@ class Circuit:
         refused: calls turned away since the state last changed.
         openings: how often it opened since it was last closed.
         why: in words why it is not closed, or would not be; empty when it is.
-        cause: a likeness of the failure that opened it, None when it was not a failure.
+        cause: a likeness of the last failure that opened it; None when it is closed, or no failure did.
         exceeded: whether it would have opened if the mode were not "metrics-only".
         unsaid: whether that is still to be told; who tells it sets it to False.
     """
@@ -224,7 +224,7 @@ class Circuit:
         if lasting is None:
             self._open("by hand", now)
         else:
-            self._open_until(now + seconds(lasting, "lasting", endless=True), "by hand")
+            self._open_for(seconds(lasting, "lasting", endless=True), now, "by hand")
         self._tally.forget()
 
     def close(self, now: float) -> None:
@@ -288,12 +288,12 @@ class Circuit:
         try:
             lasting = self.spec.open_time(replace(self.reading(now), openings=self.openings + 1))
         finally:
-            self._open_until(now + lasting, why, error)
-            self._lasting = lasting
+            self._open_for(lasting, now, why, error)
 
-    def _open_until(self, due: float, why: str, error: BaseException | None = None) -> None:
-        self._due, self.why = due, why
-        self.cause = None if error is None else likeness(error)
+    def _open_for(self, lasting: float, now: float, why: str, error: BaseException | None = None) -> None:
+        self._lasting, self._due, self.why = lasting, now + lasting, why
+        if error is not None:
+            self.cause = likeness(error)
         self.openings += 1
         self._enter("open")
 
@@ -364,7 +364,8 @@ class Circuit:
         refused = f", {self.refused} refused" if self.refused else ""
         if self.state == "half-open":
             return f"half-open, {numbers}{', overdue' if self._is_stuck(now) else ''}{refused}"
-        how = f"open, {numbers}" if self._tally.calls else f"open {self.why}"
+        by_window = self._tally is self._window and self._tally.calls
+        how = f"open, {numbers}" if by_window else f"open {self.why}"
         left = self._due - now
         until = "for good" if left == math.inf else f"half-open in {left:.1f}s"
         return f"{mode}{how}, {'probe due' if self.probe_due(now) else until}{refused}"

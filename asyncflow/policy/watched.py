@@ -28,7 +28,7 @@ class WatchedCircuit(Circuit):
         clock: the world's monotonic clock.
     """
 
-    __slots__ = ("_hung", "_look_at", "_newest", "_oldest", "_slow_after", "_starts")
+    __slots__ = ("_hung", "_hung_before", "_look_at", "_newest", "_oldest", "_slow_after", "_starts")
 
     _watches: ClassVar[bool] = True
 
@@ -37,6 +37,7 @@ class WatchedCircuit(Circuit):
         self._slow_after = spec.rates.slow_after
         self._starts: dict[int, float] = {}  # when the calls in flight started, in that order
         self._hung: dict[int, float] = {}  # the same of those that are slow already
+        self._hung_before = 0  # how many were when the state last changed
         self._oldest = 1  # no call in `_starts` has a lower number
         self._newest = 0
         self._look_at = -math.inf  # until then no call in `_starts` is slow, and the circuit is closed
@@ -108,6 +109,7 @@ class WatchedCircuit(Circuit):
         return generation != self.generation
 
     def _enter(self, state: CircuitState) -> None:
+        self._hung_before = len(self._hung)
         self._starts.clear()
         self._hung.clear()
         self._look_at = -math.inf  # while it is not closed each call is looked at
@@ -118,5 +120,7 @@ class WatchedCircuit(Circuit):
         return len(self._hung)
 
     def _hanging_at(self, now: float) -> int:
+        if self.state == "open":
+            return self._hung_before
         late = sum(since + self._slow_after <= now for since in self._starts.values())
         return len(self._hung) + late

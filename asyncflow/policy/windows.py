@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterable
 from itertools import cycle
 from typing import Final
 
@@ -159,9 +160,9 @@ class Rated(Window):
         if failed is None:
             told.append(f"{sums[1]} failed")
         else:
-            told.append(f"{percent(failed)} failed of {percent(self.rates.failure_rate)}")
+            told.append(f"{percent(failed)} failed (limit {percent(self.rates.failure_rate)})")
         if slow is not None:
-            told.append(f"{percent(slow)} slow of {percent(self.rates.slow_rate)}")
+            told.append(f"{percent(slow)} slow (limit {percent(self.rates.slow_rate)})")
         if hanging:
             told.append(f"{hanging} hanging")
         return ", ".join(told)
@@ -211,13 +212,14 @@ class TimeWindow(Rated):
         rates: which shares of them are too many.
     """
 
-    __slots__ = ("_before", "_edge", "_length", "_slices", "_width")
+    __slots__ = ("_before", "_edge", "_number", "_width")
 
     def __init__(self, length: float, rates: Rates) -> None:
         super().__init__(rates)
-        self._length = length
         self._width = length / SLICES
-        self.forget()
+        self._number = 0  # of the slice that runs; slices are numbered from the beginning of time
+        self._edge = -math.inf  # when it ends
+        self._before: deque[Sums] = deque()  # the sums of the slices before it
 
     def count(self, kind: int, now: float) -> int:
         """Add a call to the slice that runs."""
@@ -230,17 +232,17 @@ class TimeWindow(Rated):
         return self.failures or self.slow
 
     def forget(self) -> None:
-        """Empty all slices; the next call begins a slice of its own."""
+        """Empty all slices."""
         self.calls = self.failures = self.slow = 0
-        self._before: deque[Sums] = deque()  # the sums of the slices before the one that runs
-        self._edge = -math.inf  # when the slice that runs ends
+        self._before.clear()
 
     def move_on(self, now: float) -> None:
         """Begin the slices that have begun since, and let the oldest go."""
-        passed = self._passed(now)
+        number = int(now // self._width)
+        passed = number - self._number
+        self._number, self._edge = number, (number + 1) * self._width
         if passed >= SLICES:
             self.forget()
-            self._edge = now + self._width
             return
         for _ in range(passed):
             self._before.append(self._running())
@@ -249,26 +251,23 @@ class TimeWindow(Rated):
                 self.calls -= calls
                 self.failures -= failures
                 self.slow -= slow
-        self._edge += passed * self._width
 
     def sums(self, now: float) -> Sums:
         """Add up the slices that are not too old by now."""
         slices = [*self._before, self._running()]
-        live = slices[max(0, len(slices) + self._passed(now) - SLICES) :]
-        return sum(one[0] for one in live), sum(one[1] for one in live), sum(one[2] for one in live)
+        gone = len(slices) + int(now // self._width) - self._number - SLICES
+        return _added(slices[max(0, gone) :])
 
     def _running(self) -> Sums:
         """Return the sums of the slice that runs: what is not in those before it."""
-        before = self._before
-        return (
-            self.calls - sum(one[0] for one in before),
-            self.failures - sum(one[1] for one in before),
-            self.slow - sum(one[2] for one in before),
-        )
+        calls, failures, slow = _added(self._before)
+        return self.calls - calls, self.failures - failures, self.slow - slow
 
-    def _passed(self, now: float) -> int:
-        """Return how many slices have begun since the one that runs, as far as that matters."""
-        late = now - self._edge
-        if late < 0:
-            return 0
-        return min(SLICES, int(late // self._width) + 1) if late < self._length else SLICES
+
+def _added(slices: Iterable[Sums]) -> Sums:
+    calls = failures = slow = 0
+    for one in slices:
+        calls += one[0]
+        failures += one[1]
+        slow += one[2]
+    return calls, failures, slow

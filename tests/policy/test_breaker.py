@@ -9,44 +9,10 @@ from asyncflow.ambient import World, entered
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, IllegalMove, InvalidPolicy
 from asyncflow.outcomes import Raised, Refused, Returned, Signalled, TimedOut
 from asyncflow.policy.breaker import Breaker
-from asyncflow.policy.circuit import MOVES, Circuit
+from asyncflow.policy.circuit import MOVES
 from asyncflow.signals import ENDRUN, FAIL, RETRY, SKIP, SUCCESS
-from asyncflow.sim.clock import Clock
 from asyncflow.states import Success
-
-
-class Bench:
-    """A circuit, a clock and the calls under way, written as a story.
-
-    `S`, `F` and `N` are calls that succeed, fail or say nothing at once; a number lets seconds pass; `?` is a
-    call that must be refused.
-    """
-
-    def __init__(self, **settings):
-        self.clock = Clock()
-        self.circuit = Circuit(Breaker("b", **settings), self.clock.monotonic)
-
-    def call(self):
-        return self.circuit.admit(self.clock.now)
-
-    def read(self):
-        return self.circuit.reading(self.clock.now)
-
-    def end(self, permit, letter):
-        verdict = {"S": "success", "F": "failure", "N": "neutral"}[letter]
-        self.circuit.record(permit, verdict, self.clock.now)
-
-    def tell(self, story):
-        for step in story.split():
-            if step in {"S", "F", "N"}:
-                permit = self.call()
-                assert not isinstance(permit, BreakerOpen), f"refused at {step} of {story!r}"
-                self.end(permit, step)
-            elif step == "?":
-                assert isinstance(self.call(), BreakerOpen), f"admitted at ? of {story!r}"
-            else:
-                self.clock.now += float(step)
-        return self.circuit
+from tests.policy.bench import Bench
 
 
 @pytest.mark.parametrize(
@@ -88,7 +54,7 @@ class Bench:
 )
 def test_a_story_of_calls_ends_in_a_state(settings, story, state, failures):
     bench = Bench(**settings)
-    assert (bench.tell(story).state, bench.read().failures) == (state, failures)
+    assert (bench.tell(story).state, bench.reading.failures) == (state, failures)
 
 
 @pytest.mark.parametrize("probes", [1, 2, 4])
@@ -148,7 +114,7 @@ def test_a_call_that_outlives_a_whole_cycle_counts_for_nothing():
     old = bench.call()
     bench.tell("F 5 S")
     bench.end(old, "F")
-    assert (bench.circuit.state, bench.read().failures) == ("closed", 0)
+    assert (bench.circuit.state, bench.reading.failures) == ("closed", 0)
 
 
 def test_reading_never_changes_the_state():
