@@ -82,6 +82,8 @@ class Course:
             self.previous = judged.delay
         elif isinstance(judged.decision, Again):  # a LOOP begins afresh
             self.previous, self._ends = 0.0, self._end_from_now()
+            if self._spender is not None:
+                self._spender.give_back()
         else:
             self._has_succeeded = judged.is_success()
 
