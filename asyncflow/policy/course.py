@@ -92,5 +92,5 @@ class Course:
         return None if within is None else self._home.monotonic() + seconds(within, "within")
 
 
-def _sooner(one: float | None, other: float | None) -> float | None:
-    return one if other is None else other if one is None else min(one, other)
+def _sooner(*lengths: float | None) -> float | None:
+    return min((length for length in lengths if length is not None), default=None)
