@@ -178,6 +178,18 @@ def test_a_hedge_that_is_on_its_way_ends_at_the_instant_of_the_view() -> None:
     assert (hedge.ended, hedge.end) == (5.0, "")
 
 
+def test_an_attempt_that_was_cut_while_it_waited_called_no_body() -> None:
+    story = Story()
+    number = story.call(0.0, "late")
+    story.start(0.0, number)
+    story.decided(2.0, "admission_waited", number, 1, gate="bulkhead", name="db", seconds=2.0, admitted=False)
+    story.end(2.0, number, 1, states.TimedOut("the deadline was over"))
+    (late,) = fold(story.header, story.events).tasks
+
+    assert (late.attempt_count, late.call_count) == (1, 0)
+    assert late.attempts[0].outcome == "timed out"
+
+
 def test_attempts_are_explained_by_what_stood_in_for_them() -> None:
     slow, _, down = fold(hedged().header, hedged().events).tasks
 
