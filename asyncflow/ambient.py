@@ -79,11 +79,14 @@ class World:
         return "".join(_ID_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
 
     def renew(self) -> None:
-        """Draw fresh chance where no seed fixes it, and let go of threads that a fork left behind."""
+        """Draw fresh chance where no seed fixes it; let go of threads and claims that a fork left behind."""
         for name, stream in self._streams.items():
             if self.seed is None or (name in _IDENTITY and not self._seeded_identity):
                 stream.seed()
         self.threads = self.processes = self.watchdog = None
+        for _, state in self._shared.values():
+            if hasattr(state, "forked"):
+                state.forked()
 
     def shared(self, kind: str, name: str, spec: object, make: Callable[[], T]) -> T:
         """Return the one state object of that kind and name, made on first use.
@@ -92,7 +95,8 @@ class World:
             kind: the policy's kind, such as `breaker`.
             name: the name under which uses share it.
             spec: its settings; the same name with other settings is an error.
-            make: builds the state object.
+            make: builds the state object. Its method `forked`, if it has one, is called in a process that a
+                fork has made, where the locks are held by nobody and what was taken never comes back.
 
         Raises:
             InvalidPolicy: when the name is already in use with other settings.

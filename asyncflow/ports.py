@@ -119,8 +119,8 @@ class AttemptObserver(Protocol):
 class HedgeObserver(AttemptObserver, Protocol):
     """Who follows the attempts of a hedge; `attempt_started` is called in the hedge's own context."""
 
-    def left(self, attempts: int) -> None:
-        """Hear that the hedge has ended, after so many attempts; also of one that never began."""
+    def left(self) -> None:
+        """Hear that the hedge has ended, also of one that never began."""
 
 
 class FaultSource(Protocol):

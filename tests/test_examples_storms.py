@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from asyncflow.examples import herd, storm
+from asyncflow.examples import herd, storm, tail
 from asyncflow.examples.service import Service
 from asyncflow.targets import flows_in
 from tests.clock import run_virtual
 
-MODULES = [herd, storm]
+MODULES = [herd, storm, tail]
 
 
 async def times(service: Service, count: int) -> list[float | str]:
@@ -81,10 +81,40 @@ def test_without_trouble_there_is_no_storm():
     assert run_virtual(story()) == "100% of the clients of the last 10 seconds were answered"
 
 
-@pytest.mark.parametrize(("clients", "connected"), [(1, 1), (120, 120)])
-def test_who_leaves_one_after_the_other_is_no_herd(clients, connected):
+@pytest.mark.parametrize(("clients", "seconds"), [(1, 0.1), (120, 6.05)])
+def test_who_leaves_one_after_the_other_is_no_herd(clients, seconds):
     async def story():
         run = await herd.thundering_herd.start(clients=clients)
+        return (await run.wait()).result(), asyncio.get_running_loop().time()
+
+    assert run_virtual(story()) == (clients, pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("taken", "said"), [([0.02] * 99 + [9.0], "20 ms"), ([0.1] * 300, "100 ms"), ([0.02], "20 ms")]
+)
+async def test_a_tail_is_short_when_99_of_100_look_ups_are_fast(taken, said):
+    assert await tail.check_tail.fn(taken) == f"99% of the look-ups took {said} or less"
+
+
+async def test_a_tail_that_is_too_long_fails_the_flow():
+    with pytest.raises(TimeoutError, match=r"^99% of the look-ups took 110 ms or less$"):
+        await tail.check_tail.fn([0.02] * 98 + [0.11, 0.5])
+
+
+async def test_replicas_are_asked_in_turn(virtual_clock):
+    replicas = tail.Replicas()
+    replicas.services[1].employ(0)
+    asking = [asyncio.create_task(replicas.ask()) for _ in range(2 * tail.REPLICAS)]
+    await asyncio.sleep(1.0)
+    assert [number for number, asked in enumerate(asking) if not asked.done()] == [1, 1 + tail.REPLICAS]
+    replicas.services[1].employ(1)
+    await asyncio.wait(asking)
+
+
+def test_without_a_pause_the_tail_is_short():
+    async def story():
+        run = await tail.hedged_tail.start(count=50)
         return (await run.wait()).result()
 
-    assert run_virtual(story()) == connected
+    assert run_virtual(story()) == "99% of the look-ups took 24 ms or less"

@@ -53,7 +53,8 @@ def compared(
                 progress.at(numbers[id(rehearsal)])
                 with following(settings, log_level, log_format, is_rehearsal=True, live=False) as follower:
                     report = played(rehearsal, folder, follower.listeners)
-                keeper.keep(report.history, report.home)
+                for run in report.runs:
+                    keeper.keep(run, report.home)
                 return report
 
             found = compare(rehearsals, play)
@@ -79,7 +80,7 @@ def _tell(found: Comparison, out: Output, settings: Settings) -> None:
         out.data(found.to_json())
         return
     if not settings.quiet:
-        sides = [_shown(side) for side in found.sides]
+        sides = [shown for side in found.sides for shown in _shown(side)]
         out.lines([*comparison(sides, out.look), [], *measures_table(sides, out.look), []])
         for side in found.sides:
             if side.report.verdict != "held":
@@ -99,17 +100,22 @@ def _closer(report: Report, settings: Settings) -> str:
     return f"{settings.program} scenario {quote(report.scenario)}{variant}{world} --seed {report.seed}"
 
 
-def _shown(side: Side) -> Shown:
+def _shown(side: Side) -> list[Shown]:
+    """Return what is drawn of one of them: its run, or each of those of a schedule."""
+    from asyncflow.history.measures import measures_of
     from asyncflow.report.comparing import Side as Shown
 
     report = side.report
     held = sum(check.held for check in report.checks)
-    return Shown(
-        label=side.label,
-        title=side.title,
-        verdict=report.verdict,
-        history=report.history,
-        measures=side.measures,
-        breakers=report.breakers,
-        expectations=(len(report.checks), held),
-    )
+    return [
+        Shown(
+            label=f"{side.label} #{number}" if len(report.runs) > 1 else side.label,
+            title=side.title,
+            verdict=report.verdict,
+            history=run,
+            measures=measures_of(run),
+            breakers=report.breakers,
+            expectations=(len(report.checks), held),
+        )
+        for number, run in enumerate(report.runs, 1)
+    ]

@@ -31,7 +31,7 @@ class Follower:
         interrupts: what Ctrl-C does.
         can_redraw: whether stderr is a terminal whose lines can be written anew.
         listeners: what to give to the run's world.
-        history: the fold of a rehearsal's run, None before its first event.
+        history: the fold of a rehearsal's newest run, None before its first event.
     """
 
     interrupts: Interrupts
@@ -39,15 +39,16 @@ class Follower:
     listeners: list[Listener] = field(default_factory=list)
     history: History | None = None
 
-    def hear(self, header: RunHeader, _seq: int, event: Any) -> None:
+    def hear(self, header: RunHeader, seq: int, event: Any) -> None:
         """Take an event; child runs have their place in their parent's story."""
         if header.parent is not None:
             return
-        if self.history is None:
+        if not seq:
             from asyncflow.history import History
 
             self.history = History(header)
-        self.history.add(event)
+        if self.history is not None and self.history.header.id == header.id:
+            self.history.add(event)
 
 
 def log_options(target: Callable[..., Any]) -> Callable[..., Any]:

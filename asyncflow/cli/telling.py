@@ -31,6 +31,18 @@ def tell_run(history: RunHistory, out: Output) -> None:
     out.lines([*timeline(history, out.look), []])
 
 
+def tell_runs(report: Report, out: Output) -> None:
+    """Draw the timeline of a rehearsal, or one for each run of a schedule."""
+    from asyncflow.human import duration
+
+    for number, run in enumerate(report.runs, 1):
+        if report.fires:
+            later = run.header.started - report.fires[0].header.started
+            place = f", {duration(later)} after the first" if later else ""
+            out.sentence(f"Fire {number} of {len(report.fires)}{place}", "name")
+        tell_run(run, out)
+
+
 def tell_state(history: RunHistory, out: Output) -> None:
     """Say where a flow run ended, in its own words."""
     from asyncflow.report.words import mark
@@ -81,7 +93,7 @@ def tell_trace(report: Report, out: Output) -> None:
         out.sentence(f"{plural(repeats.times, 'run')}, {plural(repeats.traces, 'trace')}", "failed")
         tell_difference(repeats.difference, out)
         return
-    spent = f"{duration(report.history.ended)} simulated in {duration(report.wall_s)}"
+    spent = f"{duration(report.lasted)} simulated in {duration(report.wall_s)}"
     if repeats.times > 1:
         spent = f"{repeats.times:,} runs, one trace, {duration(report.wall_s)}"
     out.sentence(f"{spent} (sha256 {repeats.digest[:12]})", "dim")

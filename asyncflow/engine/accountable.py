@@ -53,14 +53,22 @@ class Accountable(TaskRun):
 
     def attempt_started(self, attempt: int) -> Awaitable[Decision | None] | None:
         """Take the slots, waiting for them if need be, and move to Running."""
-        if not self.account.demand:
-            return super().attempt_started(attempt)
-        self.account.request, granted = self.run.limits.ask(self.account.demand)
-        if granted is None:
-            return super().attempt_started(attempt)
-        return self._start_when(granted, attempt)
+        granted = None if self.task.is_attended else self._take_slots()
+        return super().attempt_started(attempt) if granted is None else self._start_when(granted, attempt)
 
     async def _start_when(self, granted: Awaitable[None], attempt: int) -> Decision | None:
+        await granted
+        started = super().attempt_started(attempt)
+        return None if started is None else await started
+
+    def _take_slots(self) -> Awaitable[None] | None:
+        """Ask for the slots; return what to wait for until they are granted, unless they are at once."""
+        if not self.account.demand:
+            return None
+        self.account.request, granted = self.run.limits.ask(self.account.demand)
+        return None if granted is None else self._until(granted)
+
+    async def _until(self, granted: Awaitable[None]) -> None:
         assert self.account.request is not None
         labels = [limit.label for limit in self.account.request.obstacles]
         self._wait(Pending(f"Waits for a slot of {', '.join(labels)}.", None, {"slots": labels}))
@@ -69,8 +77,6 @@ class Accountable(TaskRun):
         except BaseException:
             self._give_back()
             raise
-        started = super().attempt_started(attempt)
-        return None if started is None else await started
 
     def hedged(self, number: int) -> HedgeRun | None:
         """Return who follows a hedge, if its slots are free: a hedge keeps nobody else waiting."""

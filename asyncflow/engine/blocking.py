@@ -74,3 +74,6 @@ def _told(culprit: Any, seconds: float, place: Place) -> None:
 
 
 _of_process = Watchdog(_noticed)
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_of_process.forked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from asyncflow import ambient
@@ -45,7 +45,7 @@ class Keeping:
     async def look(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Cached | None:
         """Return the state of a hit; without one, take the turn at computing and return None."""
         try:
-            self._key = key = self._recipe.key(args, kwargs, self._run.parameters)
+            self._key = key = self._recipe.key(args, kwargs, self._parameters())
         except Unkeyable as why:
             self._missed("no key", f"The result is not cached: {why}.")
             return None
@@ -60,6 +60,14 @@ class Keeping:
             return None
         self.leave()
         return found
+
+    def _parameters(self) -> Mapping[str, Any]:
+        """Return the flow run's parameters; defaults are among them where the key is made of them."""
+        given = self._run.parameters
+        if self._recipe.caching.cache_validator.of != "parameters":
+            return given
+        specs = self._run.flow.parameters.values()
+        return {**{spec.name: spec.default for spec in specs if not spec.required}, **given}
 
     async def _found(self, key: CacheKey) -> Cached | Miss:
         """Return the state of a hit, or why there is none."""

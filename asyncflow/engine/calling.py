@@ -51,7 +51,6 @@ class Calling(RunFace):
         numbers: the highest number of a task run.
         elements: how many elements its maps had.
         element_attempts: how many attempts these made.
-        hedge_attempts: how many attempts hedges made.
         effects: what its task runs did that can be undone, in the order of their ends.
         unheeded: told of what is cancelled, and finds what goes on nevertheless.
         beats: the detail of the last heartbeat, by the number of the task run.
@@ -88,7 +87,6 @@ class Calling(RunFace):
         "emit",
         "faults",
         "gates",
-        "hedge_attempts",
         "limits",
         "numbers",
         "options",
@@ -120,7 +118,7 @@ class Calling(RunFace):
         self.emit = self.record.emit
         self.state: State = Pending()
         self._called: list[TaskRun] = []
-        self.numbers = self.elements = self.element_attempts = self.hedge_attempts = 0
+        self.numbers = self.elements = self.element_attempts = 0
         self.tasks = TaskRuns(self._called)
         self.cancel_reason = ""
         self._loop = asyncio.get_running_loop()
@@ -248,7 +246,7 @@ class Calling(RunFace):
             try:
                 await run.finish_inside()
             finally:
-                if run.effects and run.is_success():
+                if run.effects and (run.is_success() or run.is_paused()):
                     self.effects.append(ChildEffects(cast("TaskRun", scope.get()), run.id, run.effects))
 
         return self.call(Task(child, name=flow.name), args, kwargs, ChildRun)
@@ -316,6 +314,11 @@ class Calling(RunFace):
     def paused(self) -> None:
         """Hear that a task run waits until somebody resumes it."""
         raise AssertionError(f"every kind of flow run can pause, {type(self).__name__} too")
+
+    def stepped_back(self) -> None:
+        """Hear that a task run, which could have begun, waits for something upstream again."""
+        if self._pauses is not None:
+            self._pauses.look()
 
     def fail_fast(self, task_run: TaskRun) -> None:
         """Cancel everything because of a task run that has failed or will, if the flow fails fast."""

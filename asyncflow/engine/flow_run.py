@@ -327,8 +327,7 @@ class FlowRun(Calling):
         self.emit("state_changed", 0, 0, final)
         record = self.record.end if final.is_final() else self.record.rest
         try:
-            attempts = sum(task_run.attempt for task_run in self._called)
-            attempts += self.element_attempts + self.hedge_attempts
+            attempts = sum(task_run.attempt for task_run in self._called) + self.element_attempts
             await record(len(self._called) + self.elements, attempts)
         finally:
             self.state = final

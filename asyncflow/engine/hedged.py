@@ -63,9 +63,8 @@ class HedgeRun:
     def hedged(self, number: int) -> None:
         """Have no hedge: a hedge is not hedged."""
 
-    def left(self, attempts: int) -> None:
-        """Give the slots back, and count what was done."""
-        self._task_run.run.hedge_attempts += attempts
+    def left(self) -> None:
+        """Give the slots back."""
         if self._request is not None:
             self._task_run.run.limits.give_back(self._request)
 

@@ -93,6 +93,10 @@ class Desk:
                 granted = [(each, self._waiting.pop(each)) for each in self._slots.give_back(over)]
             returned += [each for each, future in granted if not _woken(future)]
 
+    def forked(self) -> None:
+        """Begin afresh in a child process, where neither those who wait are nor who held the lock."""
+        self.__init__()  # type: ignore[misc]
+
 
 def _desk_of(world: World) -> Desk:
     return world.shared("slots", "", None, Desk)

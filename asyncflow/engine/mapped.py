@@ -112,7 +112,15 @@ class MappedRun(TaskRun):
             held: list[Any] = []
             find_handles((args, kwargs), held)
             fed_by = run.own(held)
-        own = replace(task, fn=self._run_elements, policy=Policy(), validate=False, nout=None, rollback=None)
+        own = replace(
+            task,
+            fn=self._run_elements,
+            policy=Policy(),
+            validate=False,
+            nout=None,
+            rollback=None,
+            cache=None,  # its elements look into the cache, each for itself
+        )
         super().__init__(run, own, args, kwargs, cast("tuple[Any, ...]", fed_by), number, place)
         if links:
             self._follow()

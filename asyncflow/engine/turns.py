@@ -37,10 +37,10 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                queue.remove(turn)
-            else:
+            if not turn.cancelled():
                 self.leave(place)  # its turn had come in the same instant
+            elif turn in queue:
+                queue.remove(turn)
             raise
         return True
 
@@ -48,10 +48,12 @@ class Turns:
         """Let the next one have its turn."""
         queues = self._loops[asyncio.get_running_loop()]
         queue = queues[place]
-        if queue:
-            queue.popleft().set_result(None)
-        else:
-            del queues[place]
+        while queue:
+            turn = queue.popleft()
+            if not turn.cancelled():  # one may be cancelled that has not left the queue yet
+                turn.set_result(None)
+                return
+        del queues[place]
 
 
 def turns_of(world: ambient.World) -> Turns:

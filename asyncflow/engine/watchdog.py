@@ -113,6 +113,10 @@ class Watchdog:
             if not watched.runs:
                 del self._watched[loop]
 
+    def forked(self) -> None:
+        """Begin afresh in a child process, to which the thread is not copied, and the lock as it was."""
+        self.__init__(self._noticed)  # type: ignore[misc]
+
     def _work(self) -> None:
         idle = 0
         while True:

@@ -70,7 +70,7 @@ async def check_service(answered: list[int], seconds: int) -> str:
 
 
 @flow(name="retry storm")
-async def retry_storm(seconds: int = 60) -> Any:
+async def retry_storm(seconds: int = 40) -> Any:
     """Let clients come while a backup is made, and see how the service is afterwards."""
     service = Service(WORKERS, SECONDS)
     begun = begin_backup(service)

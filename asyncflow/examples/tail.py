@@ -18,8 +18,8 @@ from asyncflow.examples.service import Service
 
 REPLICAS = 10
 WORKERS = 4
-SECONDS = 0.02
-"""How long a look-up takes."""
+SECONDS = 0.015
+"""How long a look-up takes at least; each replica is a millisecond slower than the one before."""
 
 RATE = 100
 """How many look-ups there are in a second."""
@@ -32,7 +32,7 @@ class Replicas:
     """Services that have the same data; each question goes to the next one."""
 
     def __init__(self) -> None:
-        self.services = [Service(WORKERS, SECONDS) for _ in range(REPLICAS)]
+        self.services = [Service(WORKERS, SECONDS + 0.001 * number) for number in range(REPLICAS)]
         self._turns = cycle(self.services)
 
     async def ask(self) -> None:

@@ -156,7 +156,7 @@ class Nobody:
     def hedged(self, number: int) -> None:
         """Have no hedge: a hedge is not hedged."""
 
-    def left(self, attempts: int) -> None:
+    def left(self) -> None:
         """Give nothing back."""
 
 

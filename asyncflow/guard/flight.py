@@ -16,10 +16,10 @@ from asyncflow.errors import BreakerOpen, BulkheadFull, RateLimited
 from asyncflow.guard import scopes
 from asyncflow.guard.deadlines import Alarm, AsyncioTask
 from asyncflow.guard.found import Found
+from asyncflow.guard.telling import Waiting, tell_of_circuit
 from asyncflow.outcomes import Outcome, Returned, Signalled, TimedOut, error_of
 from asyncflow.policy.bulkhead import LeftAs, Place, Places
-from asyncflow.policy.circuit import Circuit, Permit, Verdict
-from asyncflow.policy.reading import CircuitState
+from asyncflow.policy.circuit import Permit, Verdict
 from asyncflow.ports import AttemptObserver
 
 if TYPE_CHECKING:
@@ -78,17 +78,25 @@ class Flight(Alarm):
     async def _board_after(
         self, wait: float, task: AsyncioTask | None, observer: AttemptObserver | None
     ) -> None:
-        await asyncio.sleep(wait)
+        with self._waiting("rate limit", observer):
+            await asyncio.sleep(wait)
         self._take_a_place(self._now())
         await self._board_in_turn(task, observer)
 
     async def _board_in_turn(self, task: AsyncioTask | None, observer: AttemptObserver | None) -> None:
         if self.place is not None and not self.place.is_granted:
-            await self._granted(self.place)
+            with self._waiting("bulkhead", observer):
+                await self._granted(self.place)
         # What was known of the circuit is old by now; and its clock of the call has not to count the wait.
         self._leave_circuit()
         self._ask_circuit(self._now(), observer)
         self._begin(task)
+
+    def _waiting(self, gate: str, observer: AttemptObserver | None) -> Waiting:
+        found = self.found
+        assert found.world is not None
+        state = found.limiter if gate == "rate limit" else found.places
+        return Waiting(gate, None if state is None else state.spec.name, found.world, observer)
 
     def _ask_circuit(self, now: float, observer: AttemptObserver | None) -> None:
         circuit = self.found.circuit
@@ -96,7 +104,7 @@ class Flight(Alarm):
             return
         old = circuit.state
         answer = circuit.admit(now)
-        tell(circuit, old, observer)
+        tell_of_circuit(circuit, old, observer)
         if isinstance(answer, BreakerOpen):
             raise answer
         self.permit = answer
@@ -184,7 +192,7 @@ class Flight(Alarm):
             verdict = circuit.spec.verdict(outcome)
         finally:
             circuit.record(permit, verdict, self._now(), error_of(outcome))
-        tell(circuit, old, observer)
+        tell_of_circuit(circuit, old, observer)
 
     def _leave_place(self, how: LeftAs) -> None:
         place, self.place = self.place, None
@@ -240,18 +248,6 @@ def wake(granted: list[Place]) -> None:
 def _answer(woken: asyncio.Future[None]) -> None:
     if not woken.done():
         woken.set_result(None)
-
-
-def tell(circuit: Circuit, old: CircuitState, observer: AttemptObserver | None) -> None:
-    """Let the observer know when a circuit is in another state than before, or would be in another mode."""
-    if observer is None:
-        return
-    told = {"breaker": circuit.spec.name, "why": circuit.why}
-    if circuit.state != old:
-        observer.note("breaker_changed", {**told, "old": old, "new": circuit.state})
-    if circuit.unsaid:
-        circuit.unsaid = False
-        observer.note("breaker_exceeded", told)
 
 
 def _left_as(outcome: Outcome) -> LeftAs:

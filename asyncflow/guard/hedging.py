@@ -34,15 +34,19 @@ class Lane:
         number: which hedge of the call it is, from 1.
         follower: who follows its attempts.
         began: when it was started, on the loop's clock.
+
+    Attributes:
+        has_lost: whether it was cancelled, since the call is over.
     """
 
-    __slots__ = ("began", "ends", "follower", "number")
+    __slots__ = ("began", "ends", "follower", "has_lost", "number")
 
     def __init__(self, number: int, follower: HedgeObserver, began: float) -> None:
         self.number = number
         self.follower = follower
         self.began = began
         self.ends = Ends(follower)
+        self.has_lost = False
 
 
 class Race(Alarm):
@@ -90,14 +94,14 @@ class Race(Alarm):
         Raises:
             CancelledError, KeyboardInterrupt, SystemExit: as the call does.
         """
-        ok: bool | None = None
+        is_answered = False
         try:
             if self._delay == 0.0:
                 for _ in range(self._hedge.max_hedges):
                     self._start("at once")
             self._wait_for_answer()
             outcome = await self._first()
-            ok = isinstance(outcome, Returned) and not self._ends.decision.reason
+            is_answered = isinstance(outcome, Returned) and not self._ends.decision.reason
             return outcome
         finally:
             self._is_over = True
@@ -106,7 +110,7 @@ class Race(Alarm):
             if self._live:
                 await self._lose()
             if self._spender is not None:
-                self._spender.ended(ok, world().monotonic())
+                self._spender.ended(world().monotonic(), succeeded=is_answered)
             self._answer = self._escaped = None  # their tracebacks may hold this frame
 
     async def _first(self) -> Outcome:
@@ -124,6 +128,8 @@ class Race(Alarm):
                 self._latencies.record(self._elapsed())
                 return outcome
             if standing == "failed":
+                if self._spender is not None:
+                    self._spender.failed(world().monotonic())
                 self._start("failed")
             while self._live and self._answer is None and self._escaped is None:
                 self._woken = self._loop.create_future()
@@ -167,7 +173,7 @@ class Race(Alarm):
         lane = Lane(self._started + 1, follower, self._loop.time())
         if self._spending is not None and not self._spending.take(world().monotonic()):
             self._started = self._hedge.max_hedges  # those on their way go on
-            follower.left(0)
+            follower.left()
             return
         self._started += 1
         task = self._loop.create_task(self._run(lane), name=f"hedge {lane.number} of {self._task.get_name()}")
@@ -190,7 +196,7 @@ class Race(Alarm):
         del self._live[task]
         if self._spending is not None:
             self._spending.give_back()
-        lane.follower.left(lane.ends.attempts)
+        lane.follower.left()
         outcome = None if task.cancelled() else task.exception() or task.result()
         end, text = "cancelled", None
         if isinstance(outcome, BaseException):
@@ -206,7 +212,10 @@ class Race(Alarm):
         )
         if end == "failed":
             self._start("failed")
-        if self._answer is not None or self._escaped is not None or not self._live:
+        if self._answer is not None or self._escaped is not None:
+            self._cancel_losers()
+            self._wake()
+        elif not self._live:
             self._wake()
 
     def _take(self, lane: Lane, outcome: Outcome) -> str:
@@ -244,6 +253,12 @@ class Race(Alarm):
         elif self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
 
+    def _cancel_losers(self) -> None:
+        for task, lane in self._live.items():
+            if not lane.has_lost:  # one that is cleaning up is not disturbed in it
+                lane.has_lost = True
+                task.cancel()
+
     async def _lose(self) -> None:
         """Cancel what is still on its way, and return when all of it has ended.
 
@@ -251,13 +266,14 @@ class Race(Alarm):
             CancelledError: when the caller was cancelled meanwhile.
         """
         cancelled: asyncio.CancelledError | None = None
+        self._cancel_losers()
         while self._live:
-            for task in self._live:
-                task.cancel()
             try:
                 await asyncio.wait(self._live)
             except asyncio.CancelledError as again:
                 cancelled = again
+                for task in self._live:
+                    task.cancel()
         if cancelled is not None:
             raise cancelled
 

@@ -169,8 +169,9 @@ class Policy:
         if self.hedge is not None:
             parts.append(f"hedge {self.hedge}")
         if isinstance(self.retry, Retry):
-            jitter = "" if self.retry.jitter == "none" else f" with {self.retry.jitter} jitter"
-            parts.append(f"retry {self.retry.max_attempts} attempts, {self.retry.delay!r}{jitter}")
+            budget = self.retry.budget
+            paid = "" if budget is None else f", {_standing('budget', budget.spending)}"
+            parts.append(f"retry {self.retry}{paid}")
         if self.breaker is not None:
             parts.append(_standing("breaker", self.breaker.circuit))
         if self.throttle is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncflow.history.record import RunHistory, TaskHistory
 from asyncflow.states import BY_NAME
@@ -22,6 +23,24 @@ _GATES = {
 _OTHER = "other"
 
 
+class Times(NamedTuple):
+    """How long the task runs of a name took, waits between attempts included, in seconds.
+
+    Attributes:
+        median: half of them took no longer.
+        p99: 99 of a hundred took no longer.
+        slowest: the longest.
+    """
+
+    median: float
+    p99: float
+    slowest: float
+
+    def to_json(self) -> dict[str, float]:
+        """Return it as JSON-ready data."""
+        return {"median_s": self.median, "p99_s": self.p99, "slowest_s": self.slowest}
+
+
 @dataclass(frozen=True, slots=True)
 class Measures:
     """What a run came to, in numbers.
@@ -36,9 +55,12 @@ class Measures:
             `throttle`, or `other` where that is not known.
         waited: seconds between attempts, all tasks added up.
         queued: seconds of waiting for slots, all tasks added up.
+        held_up: seconds that attempts waited to be admitted by bulkheads and rate limits, all added up.
         fallbacks: task runs that succeeded by their fallback.
+        hedges: calls that were made once more beside themselves.
         opened: when each breaker opened, in seconds into the run, by name.
         goodput: successes in a second over the whole run, by the names that have many task runs.
+        times: how long the task runs of such a name took; elements of maps that are only counted left out.
     """
 
     duration: float
@@ -49,9 +71,12 @@ class Measures:
     refused: Mapping[str, int] = field(default_factory=dict)
     waited: float = 0.0
     queued: float = 0.0
+    held_up: float = 0.0
     fallbacks: int = 0
+    hedges: int = 0
     opened: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     goodput: Mapping[str, float] = field(default_factory=dict)
+    times: Mapping[str, Times] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the measures as JSON-ready data; what ends in `_s` is seconds."""
@@ -64,9 +89,12 @@ class Measures:
             "refused": dict(self.refused),
             "waited_s": self.waited,
             "queued_s": self.queued,
+            "held_up_s": self.held_up,
             "fallbacks": self.fallbacks,
+            "hedges": self.hedges,
             "opened_s": {name: list(instants) for name, instants in self.opened.items()},
             "goodput": dict(self.goodput),
+            "times": {name: times.to_json() for name, times in self.times.items()},
         }
 
 
@@ -81,9 +109,12 @@ def measures_of(history: RunHistory) -> Measures:
         refused=_refused(history),
         waited=history.waited,
         queued=history.queued,
+        held_up=history.held_up,
         fallbacks=sum(task.state.how == "by fallback" for task in _every(history)),
+        hedges=sum(len(task.hedges) for task in (*history.tasks, *history.elements)),
         opened=_opened(history),
         goodput=_goodput(history),
+        times=_times(history),
     )
 
 
@@ -123,3 +154,19 @@ def _goodput(history: RunHistory) -> dict[str, float]:
     if not history.ended:
         return {}
     return {name: good[name] / history.ended for name, count in runs.items() if count > MANY}
+
+
+def _times(history: RunHistory) -> dict[str, Times]:
+    """Return how long the task runs of each name that has many of them took."""
+    maps = {task.number: task.name for task in history.tasks if task.elements is not None}
+    found: dict[str, list[float]] = {}
+    for task in _every(history):
+        if task.attempts and task.state.is_final:
+            name = maps.get(task.element_of, task.name)
+            found.setdefault(name, []).append(max(0.0, task.changed - task.attempts[0].started))
+    return {name: _times_of(sorted(lengths)) for name, lengths in found.items() if len(lengths) > MANY}
+
+
+def _times_of(ordered: Sequence[float]) -> Times:
+    last = len(ordered) - 1
+    return Times(ordered[last // 2], ordered[math.ceil(0.99 * last)], ordered[last])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from contextlib import suppress
 from typing import TextIO
+from weakref import WeakSet
 
 
 class Writer:
@@ -19,6 +21,7 @@ class Writer:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._lock = threading.Lock()
+        _writers.add(self)
 
     @property
     def stream(self) -> TextIO:
@@ -32,6 +35,22 @@ class Writer:
         with self._lock, suppress(OSError, ValueError, AttributeError):
             _put(out, line + "\n")
             out.flush()
+
+    def forked(self) -> None:
+        """Begin afresh in a child process, where the thread that was writing is not."""
+        self._lock = threading.Lock()
+
+
+_writers: WeakSet[Writer] = WeakSet()
+
+
+def _forked() -> None:
+    for writer in _writers:
+        writer.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _put(out: TextIO, text: str) -> None:

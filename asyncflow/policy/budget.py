@@ -18,6 +18,7 @@ from typing import Any
 from asyncflow.ambient import World, world
 from asyncflow.errors import InvalidPolicy
 from asyncflow.human import plural
+from asyncflow.policy.checks import checked_number, checked_whole
 
 # Tenths add up to a little less than one.
 _SLACK = 1e-9
@@ -151,9 +152,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
-        _check_number("share", self.share, most=1.0)
-        if isinstance(self.floor, bool) or not isinstance(self.floor, int) or self.floor < 0:
-            raise InvalidPolicy(f"floor={self.floor!r} must be a whole number, 0 or more; use 3 or so")
+        checked_number(self.share, "share", 0, 1, "0.1 stands for a tenth")
+        checked_whole(self.floor, "floor", 0, "use 3 or so")
         if not self.share and not self.floor:
             raise InvalidPolicy("share=0 and floor=0 allow no retry at all; leave out the retry policy")
 
@@ -221,7 +221,7 @@ class Shares(Spending):
         return {"name": self.spec.name, "retries": self.extra, "calls": self.calls}
 
     def __repr__(self) -> str:
-        return f"<Shares of budget {self.spec.name!r}: {self._story()}>"
+        return f"<Shares {self.spec.name}: {self._story()}>"
 
     def _story(self) -> str:
         are = "is" if self.extra == 1 else "are"
@@ -262,7 +262,7 @@ class TokenBudget:
     def __post_init__(self) -> None:
         _check_name(self.name)
         for setting in ("per_success", "per_retry", "capacity", "per_failure", "per_second", "keep"):
-            _check_number(setting, getattr(self, setting))
+            checked_number(getattr(self, setting), setting, 0, math.inf, "0.1 stands for a tenth")
         if not self.per_retry and not self.per_failure:
             raise InvalidPolicy("per_retry=0 and per_failure=0 make every retry free; use per_retry=1.0")
         if self.capacity <= self.keep or self.capacity < self.keep + self.per_retry:
@@ -346,16 +346,9 @@ class Tokens(Spending):
         self.tokens = min(self.spec.capacity, max(0.0, there + tokens))
 
     def __repr__(self) -> str:
-        return f"<Tokens of budget {self.spec.name!r}: {self.tokens:.3g} of {self.spec.capacity:g}>"
+        return f"<Tokens {self.spec.name}: {self.tokens:.3g} of {self.spec.capacity:g} left>"
 
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name:
         raise InvalidPolicy(f"name={name!r} must be a text that says what is protected, such as 'payments'")
-
-
-def _check_number(setting: str, number: object, most: float = math.inf) -> None:
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    if not is_number or not 0 <= number < math.inf or number > most:  # type: ignore[operator]
-        between = "0 or more" if most == math.inf else f"from 0 to {most:g}"
-        raise InvalidPolicy(f"{setting}={number!r} must be a number, {between}; 0.1 stands for a tenth")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, Rejected
 from asyncflow.outcomes import Decision, Outcome, Returned
+from asyncflow.policy.budget import Budget, TokenBudget
 from asyncflow.policy.checks import checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.matching import Errors, checked, counts, failure_of
@@ -58,7 +59,7 @@ class Hedge(Stateful):
     warm_up: int = 20
     window: int = 1000
     max_hedges: int = 1
-    budget: Any = None
+    budget: Budget | TokenBudget | None = None
     on: Errors = Exception
     on_result: Callable[[Any], bool] | None = None
     name: str | None = None
@@ -76,7 +77,7 @@ class Hedge(Stateful):
         checked_whole(self.window, "window", self.warm_up, "it has to hold the calls of `warm_up`")
         if self.on_result is not None and not callable(self.on_result):
             raise InvalidPolicy(f"on_result={self.on_result!r} must be a predicate of the value, or None")
-        if self.budget is not None and not callable(getattr(self.budget, "spending", None)):
+        if self.budget is not None and not isinstance(self.budget, Budget | TokenBudget):
             raise InvalidPolicy(f"budget={self.budget!r} must be a Budget; write Budget('payments')")
         checked(self.on, "on")
         checked_name(self.name)
@@ -105,13 +106,11 @@ class Hedge(Stateful):
         return self._state("hedge", lambda: Latencies(self), where)
 
     def __str__(self) -> str:
-        parts = []
+        after = "after a failure" if self.after is None else f"after {spoken(seconds(self.after, 'after'))}"
         if self.quantile is not None:
-            parts.append(f"after {self.quantile * 100:g} % of calls")
-        if self.after is not None:
-            parts.append(f"after {spoken(seconds(self.after, 'after'))}")
-        when = " or ".join(parts) if parts else "after a failure"
-        return f"{when}, {self.max_hedges} at most"
+            known = f"when {self.quantile * 100:g} % have an answer"
+            after = known if self.after is None else f"{known}, until that is known {after}"
+        return f"{after}, {self.max_hedges} at most"
 
     def __repr__(self) -> str:
         return f"<Hedge {self}>"

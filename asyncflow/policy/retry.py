@@ -90,6 +90,12 @@ class Retry:
         if self.budget is not None and not isinstance(self.budget, Budget | TokenBudget):
             raise InvalidPolicy(f"budget={self.budget!r} must be a Budget; write Budget('payments')")
 
+    def __str__(self) -> str:
+        count = "any number of" if self.max_attempts is None else f"{self.max_attempts}"
+        jitter = "" if self.jitter == "none" else f" with {self.jitter} jitter"
+        within = "" if self.within is None else f", within {spoken(seconds(self.within, 'within'))}"
+        return f"{count} attempts, {self.delay!r}{jitter}{within}"
+
     def _check_first_wait(self, backoff: Backoff, within: float) -> None:
         """Refuse a time into which not even the shortest first wait fits."""
         if self.max_attempts == 1 or self.delay_for is not None:

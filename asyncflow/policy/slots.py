@@ -141,6 +141,10 @@ class Limit:
         """How many slots are not taken."""
         return self.capacity - self.taken
 
+    def forked(self) -> None:
+        """Begin afresh in a child process: who had slots there is not here to give them back."""
+        self.taken = self.waiting = 0
+
     def __repr__(self) -> str:
         return f"<Limit of {self.label}: {self.taken}/{self.capacity} taken, {self.waiting} waiting>"
 

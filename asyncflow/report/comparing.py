@@ -12,7 +12,7 @@ from asyncflow.report.canvas import Line, Look, Piece, cropped
 from asyncflow.report.legend import legend_lines, legend_of, sign_legend
 from asyncflow.report.maps import element_rows
 from asyncflow.report.rows import Row, fit_columns, row_line, title_line
-from asyncflow.report.run_rows import lane_rows, task_row
+from asyncflow.report.run_rows import hedge_rows, lane_rows, task_row
 from asyncflow.report.tally import base_name
 from asyncflow.report.traffic import Scale, Traffic, scale_texts, traffic_of, traffic_rows
 from asyncflow.report.words import duration, mark, plural
@@ -99,7 +99,7 @@ def _rows(history: RunHistory, busy: dict[str, Traffic], scales: dict[str, Scale
             rows += traffic_rows(busy[name], scales[name], look)
             continue
         for task in (task for task in history.tasks if task.name == name):
-            rows.append(task_row(task, history, look))
+            rows += [task_row(task, history, look), *hedge_rows(task, look)]
             if task.elements is not None:
                 rows += element_rows(history, task, look, every=False)
     if len(shown) < len(names):

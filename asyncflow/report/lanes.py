@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asyncflow.history.record import BreakerChange
+from asyncflow.history.decisions import BreakerChange
 from asyncflow.report.axis import Axis
 from asyncflow.report.canvas import Line, Look, Piece
 from asyncflow.report.tally import Activity
@@ -42,6 +42,21 @@ def breaker_lane(
             at = left + (right - left - len(state)) // 2
             row[at : at + len(state)] = [(letter, f"bar.{style}") for letter in state]
     return merged(row)
+
+
+def span_lane(start: float, end: float, filling: Piece, axis: Axis) -> Line:
+    """Return a lane with one bar of at least a cell.
+
+    Args:
+        start: where it begins, in seconds into the run.
+        end: where it ends.
+        filling: one cell of it.
+        axis: the time axis.
+    """
+    left = axis.cell(start)
+    right = max(left + 1, axis.edge(end))
+    empty = " " * (axis.width - right)
+    return [Piece(" " * left), Piece(filling.text * (right - left), filling.style), Piece(empty)]
 
 
 def activity_lane(activity: Activity, style: str, axis: Axis, look: Look) -> Line:

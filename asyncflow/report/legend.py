@@ -22,7 +22,7 @@ def legend_of(tasks: Sequence[TaskHistory], look: Look) -> list[Piece]:
     if "refused" in outcomes:
         legend.append(Piece(f"{look.sign('refused')} refused, body not called", "refused"))
     legend += _fillings(outcomes, look)
-    if any(task.waits for task in tasks):
+    if any(task.waits for task in tasks) or any(attempt.waited for attempt in attempts):
         legend.append(Piece(f"{look.sign('wait')} waiting", "waiting"))
     return legend
 

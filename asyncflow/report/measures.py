@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped, fit
 from asyncflow.report.comparing import Side, verdict_mark
+from asyncflow.report.traffic import rate_text
 from asyncflow.report.words import duration, mark
 
 _GAP = "  "
 _WIDEST = 20
+_LEAST_TOLD = 0.001
+"""Task runs that take less than that many seconds, all of them, are not told how long they took."""
+
+_ALWAYS = ("attempts", "calls", "retries")
+_COUNTS: Mapping[str, str] = {
+    "faults that struck": "faults",
+    "attempts": "attempts",
+    "bodies run": "calls",
+    "retries": "retries",
+    "hedges": "hedges",
+    "fallbacks": "fallbacks",
+}
+_WAITS: Mapping[str, str] = {
+    "waited to retry": "waited",
+    "waited for slots": "queued",
+    "waited for admission": "held_up",
+}
 
 Cell = Callable[[Side, Look], Piece]
 
@@ -62,23 +80,34 @@ def _rows(sides: Sequence[Side]) -> Iterator[tuple[str, Cell]]:
     if any(side.expectations[0] for side in sides):
         yield "expectations held", lambda side, _: Piece("{1} of {0}".format(*side.expectations))
     yield "flow", _flow
-    yield "took", lambda side, _: Piece(duration(side.measures.duration))
-    if any(side.measures.faults for side in sides):
-        yield "faults that struck", lambda side, _: _count(side.measures.faults)
-    yield "attempts", lambda side, _: _count(side.measures.attempts)
-    yield "bodies run", lambda side, _: _count(side.measures.calls)
-    yield "retries", lambda side, _: _count(side.measures.retries)
-    for gate in dict.fromkeys(gate for side in sides for gate in side.measures.refused):
+    yield "took", _seconds("duration")
+    for title, attribute in _COUNTS.items():
+        if attribute in _ALWAYS or any(getattr(side.measures, attribute) for side in sides):
+            yield title, _number(attribute)
+    for gate in _keys(sides, "refused"):
         yield f"refused by {gate}", _refused(gate)
-    for title, attribute in (("waited to retry", "waited"), ("waited for slots", "queued")):
+    for title, attribute in _WAITS.items():
         if any(getattr(side.measures, attribute) for side in sides):
             yield title, _seconds(attribute)
-    if any(side.measures.fallbacks for side in sides):
-        yield "fallbacks", lambda side, _: _count(side.measures.fallbacks)
-    for name in dict.fromkeys(name for side in sides for name in side.measures.opened):
+    yield from _named_rows(sides)
+
+
+def _named_rows(sides: Sequence[Side]) -> Iterator[tuple[str, Cell]]:
+    """Yield the rows about breakers and about what is called very often."""
+    for name in _keys(sides, "opened"):
         yield f"breaker {name} opened", _opened(name)
-    for name in dict.fromkeys(name for side in sides for name in side.measures.goodput):
+    for name in _keys(sides, "goodput"):
         yield f"goodput of {name}", _goodput(name)
+    for name in _keys(sides, "times"):
+        if any(_slowest(side, name) >= _LEAST_TOLD for side in sides):
+            yield f"median time of {name}", _time(name, "median")
+            yield "  99 of 100 within", _time(name, "p99")
+            yield "  slowest", _time(name, "slowest")
+
+
+def _keys(sides: Sequence[Side], attribute: str) -> list[str]:
+    """Return what is measured by name in any of the runs, in the order in which it first comes."""
+    return list(dict.fromkeys(key for side in sides for key in getattr(side.measures, attribute)))
 
 
 def _verdict(side: Side, look: Look) -> Piece:
@@ -99,6 +128,10 @@ def _refused(gate: str) -> Cell:
     return lambda side, _: _count(side.measures.refused.get(gate, 0))
 
 
+def _number(attribute: str) -> Cell:
+    return lambda side, _: _count(getattr(side.measures, attribute))
+
+
 def _seconds(attribute: str) -> Cell:
     return lambda side, _: Piece(duration(getattr(side.measures, attribute)))
 
@@ -114,9 +147,22 @@ def _opened(name: str) -> Cell:
     return cell
 
 
+def _slowest(side: Side, name: str) -> float:
+    times = side.measures.times.get(name)
+    return 0.0 if times is None else times.slowest
+
+
+def _time(name: str, attribute: str) -> Cell:
+    def cell(side: Side, _: Look) -> Piece:
+        times = side.measures.times.get(name)
+        return Piece("") if times is None else Piece(duration(getattr(times, attribute)))
+
+    return cell
+
+
 def _goodput(name: str) -> Cell:
     def cell(side: Side, _: Look) -> Piece:
         rate = side.measures.goodput.get(name)
-        return Piece("") if rate is None else Piece(f"{rate:,.1f}/s", "success" if rate else "failed")
+        return Piece("") if rate is None else Piece(rate_text(rate), "success" if rate else "failed")
 
     return cell

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from asyncflow.history.record import BreakerChange, RunHistory, TaskHistory
-from asyncflow.report.canvas import Look
-from asyncflow.report.lanes import activity_lane, breaker_lane, breaker_style
-from asyncflow.report.maps import map_row
+from asyncflow.history.decisions import BreakerChange, Hedge
+from asyncflow.history.record import Outcome, RunHistory, TaskHistory
+from asyncflow.report.canvas import Look, Piece
+from asyncflow.report.lanes import activity_lane, breaker_lane, breaker_style, span_lane
+from asyncflow.report.maps import FEW, map_row
 from asyncflow.report.rows import Row, row_of, tries_text
 from asyncflow.report.tally import Group
 from asyncflow.report.track import draw_track
-from asyncflow.report.words import mark
+from asyncflow.report.words import fill, mark
 
 
 def task_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
@@ -24,6 +25,38 @@ def task_row(task: TaskHistory, history: RunHistory, look: Look) -> Row:
         look,
         lambda axis: draw_track(task, axis, look, _blocked_by(task, history)),
     )
+
+
+def hedge_rows(task: TaskHistory, look: Look) -> list[Row]:
+    """Return a row for each hedge of a task run, when they are few."""
+    return [_hedge_row(hedge, look) for hedge in task.hedges] if len(task.hedges) <= FEW else []
+
+
+def _hedge_row(hedge: Hedge, look: Look) -> Row:
+    outcome, state = _HEDGE_ENDS.get(hedge.end, ("running", "Running"))
+    shown = mark(state)
+    word = f"{look.of(shown)} {look.clean(hedge.end or 'running')}"
+    char, style = fill(outcome, unicode=look.unicode)
+    return Row(
+        name=f"  hedge {hedge.number}",
+        full=word,
+        word=word,
+        sign=look.of(shown),
+        means=look.clean(shown.word),
+        style=style,
+        tries=str(hedge.calls),
+        draw=lambda axis: span_lane(hedge.started, hedge.ended, Piece(char, style), axis),
+    )
+
+
+_HEDGE_ENDS: Mapping[str, tuple[Outcome, str]] = {
+    "won": ("succeeded", "Success"),
+    "late": ("succeeded", "Cancelled"),
+    "failed": ("failed", "Failed"),
+    "refused": ("refused", "Failed"),
+    "cancelled": ("cancelled", "Cancelled"),
+}
+"""What each end of a hedge looks like: the filling of its bar, and the state whose sign it has."""
 
 
 def _blocked_by(task: TaskHistory, history: RunHistory) -> str:

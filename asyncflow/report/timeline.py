@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from asyncflow.events import RunHeader
-from asyncflow.history.record import BreakerChange, RunHistory, TaskHistory
+from asyncflow.history.decisions import BreakerChange
+from asyncflow.history.record import RunHistory, TaskHistory
 from asyncflow.report.axis import Axis
 from asyncflow.report.canvas import Line, Look, Piece, cropped
 from asyncflow.report.legend import legend_lines, legend_of, sign_legend
 from asyncflow.report.maps import element_rows
 from asyncflow.report.rows import Row, fit_columns, row_line, title_line
-from asyncflow.report.run_rows import group_row, lane_rows, task_row
+from asyncflow.report.run_rows import group_row, hedge_rows, lane_rows, task_row
 from asyncflow.report.tally import Group, Tally, tally_of
 from asyncflow.report.words import plural
 
@@ -54,7 +55,7 @@ def timeline(history: RunHistory, look: Look, *, rows: int = MOST_ROWS, elements
         return summary(history.header, tally_of(history), history.ended, look, history, rows=rows)
     made = []
     for task in history.tasks:
-        made.append(task_row(task, history, look))
+        made += [task_row(task, history, look), *hedge_rows(task, look)]
         if task.elements is not None:
             made += element_rows(history, task, look, every=elements)
     return _frame(

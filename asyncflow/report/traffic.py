@@ -121,7 +121,7 @@ def traffic_rows(traffic: Traffic, scale: Scale, look: Look) -> list[Row]:
     worst = next((name for name in WORST_FIRST if name in elements.states), "Pending")
     shown = mark(worst)
     counts = counts_of(elements, unicode=look.unicode)
-    rate = f"{_rate(traffic.successes, traffic.ended)} good"
+    rate = f"{rate_text(traffic.successes / traffic.ended if traffic.ended else 0.0)} good"
     return [
         Row(
             name=f"{look.clean(traffic.name)} {look.sign('times')}{elements.total:,}",
@@ -146,11 +146,8 @@ def traffic_rows(traffic: Traffic, scale: Scale, look: Look) -> list[Row]:
     ]
 
 
-def _rate(count: int, seconds: float) -> str:
+def rate_text(rate: float) -> str:
     """Return a number of things in a second, with three digits where it has a fraction."""
-    if not seconds:
-        return "0/s"
-    rate = count / seconds
     return f"{rate:,.0f}/s" if rate >= 100 or rate == int(rate) else f"{rate:.3g}/s"
 
 
@@ -168,7 +165,8 @@ def scale_texts(scales: Mapping[str, Scale], axis: Axis, look: Look) -> list[str
         return []
     full, cell = look.sign("levels")[-1], axis.span / axis.width
     told = [
-        _rate(scale.peak(axis), cell) + (f" of {look.clean(name)}" if len(scales) > 1 else "")
+        rate_text(scale.peak(axis) / cell if cell else 0.0)
+        + (f" of {look.clean(name)}" if len(scales) > 1 else "")
         for name, scale in scales.items()
     ]
     return [f"lanes: calls begun, successes; {full} is {', '.join(told)}"]

@@ -32,6 +32,7 @@ class Facts:
         home: the folder in which it ran.
         events: its events.
         breakers: the names of the breakers around its tasks, used or not.
+        runs: where a schedule was followed, what each of its runs came to, in order, this last one included.
     """
 
     history: RunHistory
@@ -39,6 +40,7 @@ class Facts:
     home: Path
     events: Sequence[Event] = ()
     breakers: Collection[str] = ()
+    runs: Sequence[Facts] = ()
 
 
 def check_all(expected: Expectations, facts: Facts) -> list[Check]:

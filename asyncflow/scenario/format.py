@@ -59,6 +59,7 @@ class TaskAt(Table, Address, frozen=True):
     call: Positive | None = None  # the n-th call of that name in the flow run
     attempt: Nth | None = None
     index: Natural | None = None  # the element of a mapped task, from 0
+    fire: Nth | None = None  # in the n-th run that the schedule makes
     when: Literal["before", "inside", "after", "commit", "timeout"] | None = None
     step: Positive | None = None  # with when = "inside": at the n-th await of the body
 
@@ -329,6 +330,7 @@ class Expect(Expectations, frozen=True):
     before: Expectations | None = None
     always: list[Expectations] = field(default_factory=list)
     sometimes: list[Expectations] = field(default_factory=list)  # in some run of an exploration
+    fires: list[Expectations] = field(default_factory=list)  # of each run of a schedule, in order
     settles: Span | None = None  # the flow ends within this time after the last fault
 
 
@@ -373,6 +375,7 @@ class Scenario(Table, dict=True, frozen=True):
     world: Literal["real", "simulated"] = "real"
     seed: int | None = None
     shuffle: bool = False
+    fires: Positive | None = None  # follow the flow's schedule for so many fires
     parameters: dict[str, Any] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict, name="service")
     faults: list[Fault] = field(default_factory=list, name="fault")

@@ -16,8 +16,10 @@ from asyncflow.ports import Listener
 from asyncflow.scenario.always import check_always
 from asyncflow.scenario.check import Check
 from asyncflow.scenario.expectations import Facts, check_all
+from asyncflow.scenario.fires import check_fires
 from asyncflow.scenario.format import Expect, Scenario
 from asyncflow.scenario.homes import Homes
+from asyncflow.scenario.load import report
 from asyncflow.scenario.policies import adapter
 from asyncflow.scenario.repeats import repeated
 from asyncflow.scenario.resolve import task_faults
@@ -82,7 +84,8 @@ def prepare(
 
     Raises:
         NotInThisVersion: when the scenario says what this version can't carry out.
-        ScenarioInvalid: when it names tasks or classes that there are not, or policies that can't work.
+        ScenarioInvalid: when it names tasks or classes that there are not, policies that can't work, or fires
+            of a schedule that the flow does not have.
         ParameterError: when its parameters do not fit the flow.
         UsageError: when the flow can't be imported.
         NotFound: when there is no such flow, or no such variant.
@@ -91,13 +94,23 @@ def prepare(
     if missing:
         raise NotInThisVersion("\n".join(missing))
     flow = load_flow(scenario.flow)
+    if scenario.fires is not None and flow.schedule is None:
+        reason = f"{scenario.flow} has no schedule to follow; leave fires out, and it is run once"
+        report(scenario.source, [(("fires",), reason)])
     task_faults(scenario)
     adapter(scenario, variant)
     names, complete = flow.task_names()
     if complete:
         check_tasks(scenario, names)
-    given = parameters.convert(flow.name, flow.parameters, scenario.parameters)
-    return Rehearsal(name, scenario, variant, _seed(seed, scenario.seed), flow, given)
+    return Rehearsal(name, scenario, variant, _seed(seed, scenario.seed), flow, _given(scenario, flow))
+
+
+def _given(scenario: Scenario, flow: Flow[..., Any]) -> dict[str, Any]:
+    """Return the scenario's parameters, converted; where a schedule is followed it may give the others."""
+    clocks = () if scenario.fires is None or flow.schedule is None else flow.schedule.clocks
+    scheduled = {name: value for clock in clocks for name, value in clock.parameters.items()}
+    converted = parameters.convert(flow.name, flow.parameters, {**scheduled, **scenario.parameters})
+    return {name: converted[name] for name in scenario.parameters}
 
 
 def _seed(*said: int | None) -> int:
@@ -147,6 +160,7 @@ def play(
         world=rehearsal.world,
         seed=rehearsal.seed,
         history=facts.history,
+        fires=tuple(run.history for run in facts.runs),
         faults=stage.fault_counts(),
         checks=tuple(_checks(expect, calm, facts)),
         wall_s=clock() - began,
@@ -163,7 +177,9 @@ def _checks(expect: Expect, calm: Facts | None, facts: Facts) -> Iterator[Check]
     if expect.before is not None and calm is not None:
         for check in check_all(expect.before, calm):
             yield Check(f"before any fault, {check.what}", check.held, check.detail)
-    yield from check_always(expect.always, facts.history.header, facts.events)
+    for run in facts.runs or (facts,):
+        yield from check_always(expect.always, run.history.header, run.events)
+    yield from check_fires(expect.fires, facts)
     if facts.history.has_stopped:
         yield from check_all(expect, facts)
 
@@ -173,7 +189,8 @@ def _check_names(rehearsal: Rehearsal, played: Sequence[Facts]) -> None:
     flow = rehearsal.flow
     names, complete = flow.task_names()
     if not complete:
-        called = [task.name for facts in played for task in facts.history.tasks]
+        runs = [run for facts in played for run in facts.runs or (facts,)]
+        called = [task.name for run in runs for task in run.history.tasks]
         check_tasks(rehearsal.scenario, dict.fromkeys([*names, *called, *_in_reach(flow)]))
 
 

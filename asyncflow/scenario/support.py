@@ -16,7 +16,7 @@ from asyncflow.scenario.always import KEYS
 from asyncflow.scenario.format import Fault, Scenario
 from asyncflow.scenario.locate import Path
 from asyncflow.scenario.shape import Problem
-from asyncflow.scenario.values import Delay, said
+from asyncflow.scenario.values import said
 
 BUILT: Mapping[str, tuple[str, ...]] = {
     "task": ("raise", "delay", "hang", "cancel", "wrong-result"),
@@ -43,12 +43,6 @@ LATER: Mapping[type, tuple[str, ...]] = {
     tables.TaskAt: ("step",),
     tables.ServiceAt: ("method", "task", "attempt"),
     tables.Fault: ("window", "boot", "grouped", "body", "headers", "content_type"),
-    tables.PolicyOptions: ("fallback", "deadline", "hedge", "rate_limit", "bulkhead", "throttle"),
-    tables.RetryOptions: ("budget",),
-    tables.BreakerOptions: (
-        *("window", "window_for", "failure_rate", "slow_after", "slow_rate", "min_calls"),
-        *("grow", "max_open_for", "half_open_for", "ignore", "mode"),
-    ),
     tables.Expectations: ("signal", "output", "check"),
     tables.Expect: ("sometimes", "settles"),
     tables.Rows: ("unique",),
@@ -62,9 +56,10 @@ LATER_ON_THE_WIRE: Mapping[type, tuple[str, ...]] = {
 }
 """The same for faults of the layer network."""
 
+_NOT_IN_REAL = "not in this version in the real world; play it with --world simulated"
+
 LATER_WORDS: Mapping[tuple[type, str], tuple[str, ...]] = {
     (tables.TaskAt, "when"): ("inside", "commit", "timeout"),
-    (tables.RetryOptions, "jitter"): ("decorrelated",),
 }
 """Words that are not built, by the table and the key that they stand at."""
 
@@ -88,6 +83,8 @@ def unsupported(scenario: Scenario) -> list[str]:
 
 def _elsewhere(scenario: Scenario) -> Iterator[Problem]:
     """Yield what is built in the other world."""
+    if scenario.fires is not None and scenario.world == "real":
+        yield ("fires",), f"following a schedule is {_NOT_IN_REAL}"
     for index, fault in enumerate(scenario.faults):
         if built(fault.action) and not built(fault.action, scenario.world):
             yield ("fault", index, "do"), _not_in_this_world(fault.action)
@@ -104,8 +101,6 @@ def _missing(path: Path, value: Any, later: Later = LATER) -> Iterator[Problem]:
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _missing((*path, key), item, later)
-    elif isinstance(value, Delay) and value.kind == "decorrelated":
-        yield path, "a decorrelated delay is not in this version"
 
 
 def _missing_of_fault(path: Path, fault: Fault) -> Iterator[Problem]:
@@ -135,6 +130,10 @@ def _out_of_place(path: Path, expect: tables.Expect) -> Iterator[Problem]:
         for key in said(expected):
             if key not in KEYS:
                 yield (*path, "always", index, key), f"{key} is known at the end only; move it out of always"
+    for index, expected in enumerate(expect.fires):
+        if expected.rows:
+            reason = "rows are looked at when the last run has ended; move them out of fires"
+            yield (*path, "fires", index, "rows"), reason
 
 
 def _missing_of_action(path: Path, fault: Fault) -> Iterator[Problem]:
@@ -153,5 +152,4 @@ def _not_built(action: Action) -> str:
 
 
 def _not_in_this_world(action: Action) -> str:
-    what = f"{action.do!r} ({action.layer})"
-    return f"{what} is not in this version in the real world; play it with --world simulated"
+    return f"{action.do!r} ({action.layer}) is {_NOT_IN_REAL}"

@@ -55,7 +55,7 @@ def _named_in_moments(path: Path, expect: Expect) -> Iterator[tuple[Path, str]]:
     yield from _named_in(path, expect)
     if expect.before is not None:
         yield from _named_in((*path, "before"), expect.before)
-    for moment in ("always", "sometimes"):
+    for moment in ("always", "sometimes", "fires"):
         for index, expectations in enumerate(getattr(expect, moment)):
             yield from _named_in((*path, moment, index), expectations)
 

@@ -94,7 +94,7 @@ class Report:
         variant: the variant's name, or None for the scenario itself.
         world: `real` or `simulated`.
         seed: the seed of all chance.
-        history: the run's events, folded.
+        history: the run's events, folded; the last run's where a schedule was followed.
         faults: the planned faults.
         checks: the expectations.
         wall_s: seconds that the rehearsal took.
@@ -103,6 +103,7 @@ class Report:
         escapes: what was touched that is not simulated, each with its place.
         repeats: the trace, and whether repeats had the same; None in the real world.
         breakers: the names of the breakers around the run's tasks, used or not.
+        fires: where a schedule was followed, all of its runs in order.
     """
 
     scenario: str
@@ -118,6 +119,18 @@ class Report:
     escapes: tuple[str, ...] = ()
     repeats: Repeats | None = None
     breakers: tuple[str, ...] = ()
+    fires: tuple[RunHistory, ...] = ()
+
+    @property
+    def runs(self) -> tuple[RunHistory, ...]:
+        """All runs in order: one, or those of a schedule."""
+        return self.fires or (self.history,)
+
+    @property
+    def lasted(self) -> float:
+        """Seconds of the world from the start of the first run to the end of the last."""
+        first, last = self.runs[0].header, self.runs[-1]
+        return last.header.started - first.started + last.ended
 
     @property
     def verdict(self) -> Word:
@@ -158,13 +171,18 @@ class Report:
         ended = f"the flow ended {self.history.state.name}"
         ended += ", as expected." if self.checks else "; the scenario expects nothing."
         struck = [fault.story for fault in self.faults if fault.fired]
+        failed = ""
+        if self.fires:
+            ended = f"at the last of {plural(len(self.fires), 'fire')} {ended}"
+            count = sum(run.state.is_failed for run in self.fires[:-1])
+            failed = f", {plural(count, 'run')} failed," if count else ""
         if not struck:
-            return f"Held: no fault was in the way and {ended}"
+            return f"Held: no fault was in the way{failed} and {ended}"
         if len(struck) > _MOST_STORIES:
             struck = [*struck[:_MOST_STORIES], plural(len(struck) - _MOST_STORIES, "more fault")]
-        more = sum(task.repeats for task in self.history.tasks)
-        followed = f"{plural(more, 'more attempt')} followed, " if more else ""
-        return f"Failed successfully: {', '.join(struck)}, {followed}and {ended}"
+        more = sum(task.repeats for run in self.runs for task in run.tasks)
+        followed = f", {plural(more, 'more attempt')} followed" if more else ""
+        return f"Failed successfully: {', '.join(struck)}{followed}{failed or ','} and {ended}"
 
     def _violated(self) -> str:
         first, *others = self._broken()
@@ -220,10 +238,28 @@ class Report:
             "expectations": [
                 {"what": check.what, "held": check.held, "detail": check.detail} for check in self.checks
             ],
-            "virtual_s": history.ended,
+            "virtual_s": self.lasted,
             "wall_s": self.wall_s,
             "home": str(self.home),
+            **self._fires_to_json(),
             **self._trace_to_json(),
+        }
+
+    def _fires_to_json(self) -> dict[str, Any]:
+        """Return the runs of a schedule, each told like the one of a rehearsal without."""
+        if not self.fires:
+            return {}
+        return {
+            "fires": [
+                {
+                    "run": run.header.id,
+                    "name": run.header.name,
+                    "after_s": run.header.started - self.fires[0].header.started,
+                    "flow": {"name": run.header.flow, "state": run.state.name},
+                    "tasks": _tasks(run),
+                }
+                for run in self.fires
+            ]
         }
 
     def _trace_to_json(self) -> dict[str, Any]:

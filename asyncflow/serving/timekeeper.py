@@ -11,7 +11,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from asyncflow import ambient, engine
@@ -43,6 +45,8 @@ class Timekeeper:
         teller: who hears what happens.
         since: fires after this instant count; those after now when not given.
         begun: told of each run as soon as there is one.
+        options: makes the options of each run; plain ones when not given.
+        fires: follow so many fires at most.
         exits: whether a body that calls `sys.exit` ends all this, as it ends a script.
 
     Attributes:
@@ -62,6 +66,8 @@ class Timekeeper:
         teller: Teller | None = None,
         since: datetime | None = None,
         begun: Callable[[FlowRun], None] | None = None,
+        options: Callable[[], RunOptions] = RunOptions,
+        fires: int | None = None,
         exits: bool = True,
     ) -> None:
         self._schedule = _schedule_of(flow)
@@ -73,6 +79,8 @@ class Timekeeper:
         self._teller = teller or Teller()
         self._since = since
         self._begun = begun
+        self._options = options
+        self._most = fires
         self._exits = exits
         self.last: FlowRun | None = None
         self._waiting: deque[list[Fire]] = deque()
@@ -94,7 +102,7 @@ class Timekeeper:
         Raises:
             InvalidSchedule: when nothing passes the schedule's filters.
         """
-        self._moments = Moments(self._schedule.fires(self._since or _now()))
+        self._moments = Moments(islice(self._schedule.fires(self._since or _now()), self._most))
         return self._moments.next_at is not None
 
     async def follow(self) -> None:
@@ -215,7 +223,7 @@ class Timekeeper:
 
     async def _make_run(self, fire: Fire) -> None:
         parameters = self.flow.arguments({**fire.parameters, **self._given})
-        options = RunOptions(scheduled=fire.at.timestamp())
+        options = replace(self._options(), scheduled=fire.at.timestamp())
         flow_run = await engine.start(self.flow, parameters, store=self._store, options=options)
         self._going.append(flow_run)
         if self._begun is not None:

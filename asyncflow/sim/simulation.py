@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from asyncflow.sim.clock import Clock
 from asyncflow.sim.crash import bury
 from asyncflow.sim.disk import Disk
 from asyncflow.sim.ending import wind_down
+from asyncflow.sim.entropy import inside
 from asyncflow.sim.entropy.patching import patched
 from asyncflow.sim.limits import MOST_STEPS, YEAR, Limits
 from asyncflow.sim.loop import SimLoop
@@ -206,3 +208,13 @@ def _what_is_wrong_with(main: object) -> str | None:
     if inspect.iscoroutinefunction(main):
         return f"pass a coroutine, not the function that makes it: {main.__name__}(), not {main.__name__}"
     return f"{main!r} is no coroutine; pass what an `async def` function returns when it is called"
+
+
+def _forked() -> None:
+    global _in_use
+    if inside.here() is None:
+        _in_use = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

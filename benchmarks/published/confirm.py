@@ -7,11 +7,20 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.measure import FULL, QUICK, Effort
-from benchmarks.published import adaptive_limits, storms, throttling
+from benchmarks.published import adaptive_limits, aws_backoff, hedging, retry_budgets, storms, throttling
 from benchmarks.published.claims import Finding
 
+_STUDIES = (
+    aws_backoff,
+    throttling,
+    retry_budgets,
+    storms,
+    hedging,
+    adaptive_limits,
+)
+
 STUDIES: dict[str, tuple[str, Callable[[Effort], Iterator[Finding]]]] = {
-    study.NAME: (study.QUESTION, study.findings) for study in (storms, throttling, adaptive_limits)
+    study.NAME: (study.QUESTION, study.findings) for study in _STUDIES
 }
 """What was published, by name; each gives its claims with what a run of ours came to."""
 
@@ -44,10 +53,12 @@ def _sum(every: Sequence[Finding]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, STUDIES))
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks published",
         description="Measure published results about policies again, in virtual time.",
-        epilog="studies:\n" + "\n".join(f"  {name:<9} {question}" for name, (question, _) in STUDIES.items()),
+        epilog="studies:\n"
+        + "\n".join(f"  {name:<{width}} {question}" for name, (question, _) in STUDIES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

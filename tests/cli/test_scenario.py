@@ -51,6 +51,23 @@ def test_a_fault_that_never_strikes_is_not_a_pass(af: Call, folder: Path) -> Non
     assert "Not reached: raise at task double, attempt 9 never struck" in done.stdout
 
 
+def test_each_run_of_a_schedule_is_drawn_and_kept(af: Call, data: Callable[..., Any]) -> None:
+    done = af("scenario", "scheduled_every_minute")
+
+    assert done.exit_code == 0
+    fires = [line for line in done.stdout.splitlines() if line.startswith("Fire ")]
+    assert fires == [
+        "Fire 1 of 3",
+        "Fire 2 of 3, 1 min after the first",
+        "Fire 3 of 3, 2 min after the first",
+    ]
+    assert "2 min simulated in " in done.stdout
+    report = data("scenario", "scheduled_every_minute")
+    msgspec.convert(report, ReportShape)
+    assert [fire["flow"]["state"] for fire in report["fires"]] == ["Success", "Failed", "Success"]
+    assert {fire["name"] for fire in report["fires"]} == {row["name"] for row in data("runs")}
+
+
 def test_json_is_exactly_the_report(data: Callable[..., Any]) -> None:
     report = data("scenario", "violated.toml", "--seed", "11")
 

@@ -17,6 +17,7 @@ from asyncflow.caching import (
     partial_inputs_only,
     partial_parameters_only,
 )
+from asyncflow.engine.turns import Turns
 from asyncflow.errors import StoreError
 from asyncflow.human import instant
 from asyncflow.states import Success
@@ -212,6 +213,26 @@ def test_the_rules_by_flow_parameters(rule, parameters, computed, style):
 
     assert all(run.is_success() for run in played(story))
     assert len(body.calls) == computed
+
+
+@pytest.mark.parametrize("style", ["recorded", "async"])
+def test_a_parameter_that_took_its_default_counts_with_that_value(style):
+    body = Body()
+    get = body.task(cache_validator=partial_parameters_only(["p"]))
+    if style == "recorded":
+        with Flow("f") as f:
+            Parameter("p", default=1)
+            get()
+    else:
+
+        @flow(name="f")
+        async def f(p=1):
+            return await get()
+
+    async def story():
+        return [await ended(f), await ended(f, p=1), await ended(f, p=2)]
+
+    assert [states(run)["get"] for run in played(story)] == ["Success", "Cached", "Success"]
 
 
 def test_several_entries_of_a_task_are_kept(store):
@@ -715,3 +736,20 @@ def test_the_timeout_of_one_that_waits_begins_with_its_own_attempt():
 
     assert states(played(lambda: ended(f))) == {"get": "Success", "get#2": "Cached"}
     assert states(played(lambda: ended(g))) == {"get": "Success", "get#2": "Cached"}
+
+
+def test_a_turn_goes_past_one_who_is_cancelled_in_the_same_instant():
+    async def story():
+        turns = Turns()
+        await turns.take("place")
+        cancelled, waits = (asyncio.create_task(turns.take("place")) for _ in range(2))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        turns.leave("place")
+        async with asyncio.timeout(1):
+            assert await waits
+        assert cancelled.cancelled()
+        turns.leave("place")
+        assert not any(turns._loops.values())
+
+    played(story)

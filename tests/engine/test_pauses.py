@@ -338,3 +338,15 @@ def test_only_handlers_that_return_a_state_of_their_own_skip_the_pause() -> None
 
     assert rest(paused).is_paused()
     assert seen == ["Pending > Running", "Pending > Paused", "Running > Paused"]
+
+
+def test_a_task_that_waits_for_a_paused_one_by_an_edge_of_the_last_moment_does_not_keep_the_run() -> None:
+    @flow
+    async def late() -> None:
+        gate = by_hand()
+        await number()
+        number(2).set_upstream(gate)
+
+    run = rest(late)
+    assert run.is_paused()
+    assert final_states(run) == {"by_hand": "Paused", "number": "Success", "number#2": "Pending"}

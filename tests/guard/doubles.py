@@ -53,8 +53,8 @@ class Follower:
     def hedged(self, number):
         return Follower() if self.hedges is None else self.hedges.get(number)
 
-    def left(self, attempts):
-        self.heard.append(("left", attempts))
+    def left(self):
+        self.heard.append(("left",))
 
     def note(self, kind, detail):
         self.heard.append((kind, detail))

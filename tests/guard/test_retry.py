@@ -227,6 +227,15 @@ def test_tokens_go_with_retries_and_come_with_successes(script, tokens):
     run_virtual(story())
 
 
+def test_a_policy_shows_what_is_left_of_its_budget():
+    async def story():
+        policy = Policy(retry=Retry(3, budget=TokenBudget("api", capacity=2)))
+        await failed(policy, Diary())
+        assert repr(policy) == "<Policy retry 3 attempts, constant(0), budget api: 0 of 2 left > body>"
+
+    run_virtual(story())
+
+
 def test_an_observer_that_ends_a_call_leaves_nothing_of_it_in_the_budget():
     async def story():
         budget = Budget("b")

@@ -145,6 +145,7 @@ def test_a_clock_that_stands_still_or_starts_anywhere_brings_no_tokens():
     budget = TokenBudget("b", capacity=1, per_second=10)
     assert spent(budget, [1e9, "r", "r"])[0] == [True, False]
     assert spent(budget, [5.0, "r", -3.0, "r"])[0] == [True, False]
+    assert spent(TokenBudget("b", capacity=2, per_second=10), [5.0, "r", -3.0, "r"])[0] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -189,10 +190,10 @@ def test_a_refusal_has_the_numbers(budget, takes, refusal):
 def test_states_show_what_they_hold():
     spending, (one, _) = in_flight(Budget("api"), 2)
     one.may_retry(0)
-    assert repr(spending) == "<Shares of budget 'api': 1 of 2 calls in flight is retried>"
+    assert repr(spending) == "<Shares api: 1 of 2 calls in flight is retried>"
     spending, (one,) = in_flight(TokenBudget("api", capacity=9), 1)
     one.may_retry(0)
-    assert repr(spending) == "<Tokens of budget 'api': 8 of 9>"
+    assert repr(spending) == "<Tokens api: 8 of 9 left>"
 
 
 def test_uses_of_a_name_share_a_state_per_world_and_other_settings_are_refused():

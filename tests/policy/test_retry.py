@@ -568,3 +568,18 @@ def test_a_retry_is_a_value():
     with pytest.raises(dataclasses.FrozenInstanceError):
         retry.max_attempts = 4
     assert repr(retry).startswith("Retry(max_attempts=3, delay=constant(1), jitter='none'")
+
+
+@pytest.mark.parametrize(
+    ("retry", "text"),
+    [
+        (Retry(3), "3 attempts, constant(0)"),
+        (
+            Retry(4, exponential(0.2, cap=5), jitter="full"),
+            "4 attempts, exponential(0.2, cap=5) with full jitter",
+        ),
+        (Retry(None, 0.5, within=90), "any number of attempts, constant(0.5), within 1 min 30 s"),
+    ],
+)
+def test_a_retry_says_in_short_what_it_does(retry, text):
+    assert str(retry) == text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from asyncflow import Breaker, Flow, Retry, flow, signals, task
+from asyncflow.schedules import DatesSchedule, IntervalClock, IntervalSchedule, Schedule
 
 done: list[str] = []
 """What really ran, in order: the effects of bodies. Tests clear it."""
@@ -328,3 +329,67 @@ async def tenfold(number: int) -> int:
 @flow
 async def mapping() -> Any:
     return [tenfold.map([1, 2, 3]), tenfold.map([4, 5])]
+
+
+@task
+async def last(seconds: float) -> float:
+    """Take some time."""
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+@flow(schedule=IntervalSchedule(60))
+async def each_minute(size: int = 3) -> Any:
+    """The flow that `load` is, every minute without end."""
+    return total(double(fetch(size)))
+
+
+@flow(schedule=IntervalSchedule(60, runs=2))
+async def twice(size: int = 3) -> Any:
+    """The same, two times in all."""
+    return total(double(fetch(size)))
+
+
+@flow(schedule=IntervalSchedule(60))
+async def too_long() -> Any:
+    """Last longer than the time between two fires, of which each second one is left out."""
+    return last(90.0)
+
+
+@flow(
+    schedule=Schedule(
+        [
+            IntervalClock(60, parameters={"size": 3}),
+            IntervalClock(60, parameters={"size": 4}),
+        ]
+    )
+)
+async def both_sizes(size: int) -> Any:
+    """Two runs at each fire, with parameters of their own."""
+    return total(double(fetch(size)))
+
+
+@task
+async def waits_at_last() -> None:
+    """Return once, and then never again."""
+    done.append("waits")
+    if done != ["waits"]:
+        await asyncio.get_running_loop().create_future()
+
+
+@flow(schedule=IntervalSchedule(60))
+async def stuck_at_last() -> Any:
+    """Wait for what never comes, from the second run on."""
+    return waits_at_last()
+
+
+@flow(schedule=IntervalSchedule(60))
+async def needs_size(size: int) -> Any:
+    """Has a parameter that the schedule does not give."""
+    return fetch(size)
+
+
+@flow(schedule=DatesSchedule([datetime(2001, 1, 1, tzinfo=UTC)]))
+async def long_ago() -> Any:
+    """Was due once."""
+    return fetch()

@@ -174,6 +174,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     """A valid scenario as the data of its file."""
     data = draw(of_table(Scenario))
     data["format"] = 1
+    data.setdefault("fires", 3)  # without it nothing may count them
     services = data.setdefault("service", {})
     for fault in data.get("fault", []):
         if "service" in fault["at"]:

@@ -174,7 +174,7 @@ OTHERS: dict[str, Callable[[Any], Iterator[Expectations]]] = {
 
 def changed(expected: Expectations) -> Iterator[Expectations]:
     for key in said(expected):
-        if key not in ("before", "always"):
+        if key not in ("before", "always", "fires"):
             yield from OTHERS[key](getattr(expected, key))
 
 
@@ -184,6 +184,9 @@ def all_changed(expect: Expect, facts: list[Facts]) -> Iterator[tuple[Expectatio
         yield other, check_all(other, facts[-1])
     for other in changed(expect.before) if expect.before is not None else ():
         yield other, check_all(other, facts[0])
+    for expected, run in zip(expect.fires, facts[-1].runs, strict=True) if expect.fires else ():
+        for other in changed(expected):
+            yield other, check_all(other, run)
     for expected in expect.always:
         for other in changed(expected):
             yield other, check_always([other], facts[-1].history.header, facts[-1].events)

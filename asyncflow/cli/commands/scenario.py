@@ -139,10 +139,10 @@ def _played(rehearsal: Rehearsal, folder: Path, follower: Follower, repeat: int)
 
 def _told(report: Report, trace: Path | None, keeper: Keeper, out: Output, settings: Settings) -> int:
     """Say what a rehearsal came to, and return the exit code."""
-    from asyncflow.cli.telling import tell_checks, tell_run, tell_trace, tell_verdict
+    from asyncflow.cli.telling import tell_checks, tell_runs, tell_trace, tell_verdict
     from asyncflow.cli.traces import write_traces
 
-    label = keeper.keep(report.history, report.home)
+    label = [keeper.keep(run, report.home) for run in report.runs][-1]
     other = None if trace is None else write_traces(report, trace)
     held = report.verdict == "held"
     if settings.json:
@@ -150,7 +150,7 @@ def _told(report: Report, trace: Path | None, keeper: Keeper, out: Output, setti
     elif settings.quiet:
         tell_verdict(report, out)
     else:
-        tell_run(report.history, out)
+        tell_runs(report, out)
         tell_checks(report, out)
         tell_trace(report, out)
         tell_verdict(report, out)

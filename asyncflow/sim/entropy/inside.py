@@ -7,6 +7,7 @@ sockets. So does everybody once the world has ended: a replacement that somebody
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,3 +90,16 @@ def stepped_out() -> Iterator[None]:
     finally:
         if was_inside:
             _threads.add(me)
+
+
+def _forked() -> None:
+    """Leave behind, in a child process, a world that goes on in threads which a fork does not copy."""
+    global _claim, _going
+    if get_ident() not in _threads:
+        _threads.clear()
+        _going = None
+        _claim = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
