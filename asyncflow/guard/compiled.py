@@ -113,7 +113,7 @@ def make(plan, fn):
             or found.world is not current_world()  #: breaker, rate limit, bulkhead, budget
             or not circuit.free  #: breaker
             or places.taken >= places.limit  #: bulkhead
-            or (task := running_on(found.loop)) is None  #: caller
+            or (task := running_on(found.loop)) is None
         ):
             return value_of(await whole(plan, fn, args, kwargs))
         limiter = found.limiter  #: rate limit
@@ -127,7 +127,7 @@ def make(plan, fn):
         found.spending.entered()  #: budget
         permit = circuit.generation  #: breaker
         places.taken += 1  #: bulkhead
-        requests = task.cancelling()  #: caller
+        requests = task.cancelling()
         alarm = Alarm()  #: timeout
         alarm.task = task  #: timeout
         alarm.fired = False  #: timeout
@@ -143,7 +143,7 @@ def make(plan, fn):
             flight = boarded(
                 found,
                 permit=permit,  #: breaker
-                requests=requests,  #: caller
+                requests=requests,
                 alarm=alarm,  #: timeout
             )
             outcome = plan.outcome(error, flight, 1, NOT_RUN)

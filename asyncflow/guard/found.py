@@ -28,7 +28,7 @@ class Found:
 
     Attributes:
         world: the world.
-        loop: what `running_on` is asked about; no loop where it does not matter who calls.
+        loop: what `running_on` is asked about.
         queue: the deadlines of calls on that loop; None without an attempt timeout.
         circuit: the breaker's, None without one.
         spending: the budget's, None without one.
@@ -67,7 +67,7 @@ class Found:
             if task is None:
                 raise UsageError("a timeout needs an asyncio task to cancel; start one with asyncio.run")
             self.queue = queue_for(task.get_loop(), plan.timeout)
-        if plan.watches and task is not None:
+        if task is not None:
             self.loop = to_ask(task.get_loop())
         if plan.breaker is not None:
             self.circuit = plan.breaker.circuit(home)

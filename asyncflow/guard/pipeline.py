@@ -95,7 +95,7 @@ async def attempts(  # noqa: C901 - one frame for all
     The arguments are those of `outcome_of`; `outcome` is that of the attempt before, and `course` what the
     call remembers.
     """
-    if task is None and (plan.watches or innermost() is not None):
+    if task is None:
         task = asyncio.current_task()
     requests = 0 if task is None else task.cancelling()
     attempt, free = made

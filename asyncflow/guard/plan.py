@@ -60,7 +60,6 @@ class Plan:
         parts: what a compiled frame is made of; empty when the general frame has to make each call.
         budget: what retries are paid from.
         guards: whether an attempt has something to look up, or to take and give back.
-        watches: whether it has to be known that the caller is cancelled during an attempt.
         picky: whether a returned value has to be judged, too.
         remembers: whether a call has to remember something from one attempt to the next.
     """
@@ -80,7 +79,6 @@ class Plan:
         "retry",
         "throttle",
         "timeout",
-        "watches",
         "when_rejected",
     )
 
@@ -107,7 +105,6 @@ class Plan:
         self.budget = None if retry is None else retry.budget
         limits = (timeout, breaker, throttle, rate_limit, bulkhead)
         self.guards = any(limit is not None for limit in limits) or self.budget is not None
-        self.watches = timeout is not None or retry is not None or when_rejected == "wait"
         self.picky = retry is not None and retry.looks_at_values()
         self.remembers = retry is not None and retry.remembers()
         self._hooked = retry is not None and retry.has_hooks()
@@ -122,7 +119,6 @@ class Plan:
             return frozenset()
         wanted = {
             "call": True,
-            "caller": self.watches,
             "memory": self.remembers,
             "budget": self.budget is not None,
             "timeout": self.timeout is not None,
@@ -145,7 +141,7 @@ class Plan:
             UsageError: when there is an attempt timeout, and no asyncio task.
         """
         found, home = self.found, world()
-        if found.world is not home or (self.watches and not found.is_for(task)):
+        if found.world is not home or not found.is_for(task):
             found = self.found = Found(self, home, task)
         return found
 

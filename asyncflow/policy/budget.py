@@ -220,6 +220,10 @@ class Shares(Spending):
         """Return the name and the numbers behind the answer, ready for JSON."""
         return {"name": self.spec.name, "retries": self.extra, "calls": self.calls}
 
+    def forked(self) -> None:
+        """Begin afresh in a child process: the calls that are in flight there are not here to end."""
+        self.calls = self.extra = 0
+
     def __repr__(self) -> str:
         return f"<Shares {self.spec.name}: {self._story()}>"
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from datetime import timedelta
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from asyncflow.errors import InvalidPolicy, Rejected
 from asyncflow.outcomes import ENOUGH, Again, Decision, Enough, Outcome, Refused, Returned, Signalled
-from asyncflow.policy.backoff import LONGEST, Backoff, Jitter, checked_jitter, delays, drawn, foreseen, reach
+from asyncflow.policy.backoff import LONGEST, Backoff, Jitter, checked_jitter, delays, foreseen
 from asyncflow.policy.budget import Budget, Spender, TokenBudget
 from asyncflow.policy.hooks import Hook, checked_function
 from asyncflow.policy.matching import Errors, checked, counts, excluded, failure_of, is_failure
 from asyncflow.policy.retry_after import wish_of
 from asyncflow.policy.seconds import Seconds, seconds, spoken
+from asyncflow.policy.waits import Wait, wait_drawn, wait_said
 from asyncflow.signals import LOOP, RETRY, Signal
 
 
@@ -160,10 +160,10 @@ def decide(
         end = f"attempt {attempt} of {retry.max_attempts} was the last"
         return Enough(end, {"attempt": attempt, "max_attempts": retry.max_attempts})
     wait = _wait(retry, outcome, attempt, random, wall, previous)
-    detail = _detail(attempt, retry.max_attempts, wait, left)
-    if left is not None and wait.delay >= left:
-        return Enough(f"{cause}, but {_misfit(wait.delay, left)}", detail)
-    refusal = None if spender is None else _paid(spender, now, detail)
+    detail = wait.detail(attempt, retry.max_attempts, left)
+    refusal = wait.misfit(left)
+    if refusal is None and spender is not None:
+        refusal = _paid(spender, now, detail)
     if refusal is not None:
         return Enough(f"{cause}, but {refusal}", detail)
     return _again(cause, attempt, retry.max_attempts, wait, detail)
@@ -180,9 +180,10 @@ def wait_for_admission(refused: Refused, attempt: int, *, left: float | None = N
     after = refused.error.retry_after
     if after is None:
         return Enough(f"{refused.error}; no wait helps")
-    detail = _detail(attempt, None, Wait(after, wish=after), left)
-    if left is not None and after >= left:
-        return Enough(f"{refused.error}; {_misfit(after, left)}", detail)
+    wait = Wait(after, wish=after)
+    detail, misfit = wait.detail(attempt, None, left), wait.misfit(left)
+    if misfit is not None:
+        return Enough(f"{refused.error}; {misfit}", detail)
     return Again(after, f"{refused.error}, which attempt {attempt + 1} does", detail)
 
 
@@ -208,44 +209,6 @@ def _why_not(retry: Retry, error: BaseException) -> str | None:
     return f"{name} {_relation(retry.on, negated=True)} `on`"
 
 
-class Wait(NamedTuple):
-    """A wait and where it comes from, in seconds.
-
-    Attributes:
-        delay: how long it is.
-        bound: the longest that chance might have drawn; None when the backoff was not asked.
-        least: the shortest.
-        draw: what it drew.
-        jitter: how it drew.
-        wish: what the error asks for.
-        previous: the wait before, where the range depends on it.
-        is_own: whether `delay_for` said it.
-    """
-
-    delay: float
-    bound: float | None = None
-    least: float = 0.0
-    draw: float = 0.0
-    jitter: Jitter | None = None
-    wish: float | None = None
-    previous: float | None = None
-    is_own: bool = False
-
-    def because(self) -> str:
-        """Return where it comes from, for people; empty when there is none and nobody asked for one."""
-        if self.is_own:
-            return "`delay_for` says so"
-        if self.wish is not None and self.wish > self.draw:
-            return f"the error asks for {spoken(self.wish)} and the backoff for {spoken(self.draw)}"
-        if not self.bound:
-            return ""
-        if self.jitter == "none":
-            return f"the backoff asks for {spoken(self.bound)}"
-        allows = "up to" if self.jitter == "full" else f"{spoken(self.least)} to"
-        drew = f"{self.jitter} jitter drew {spoken(self.draw)}"
-        return f"the backoff allows {allows} {spoken(self.bound)} and {drew}"
-
-
 def _paid(spender: Spender, now: float, detail: dict[str, Any]) -> str | None:
     """Take a retry from the budget and leave its numbers in `detail`; return why there was none."""
     may_retry = spender.may_retry(now)
@@ -255,34 +218,20 @@ def _paid(spender: Spender, now: float, detail: dict[str, Any]) -> str | None:
 
 def _again(cause: str, attempt: int, max_attempts: int | None, wait: Wait, detail: dict[str, Any]) -> Again:
     of = "" if max_attempts is None else f" of {max_attempts}"
-    follows = f"{cause}; attempt {attempt + 1}{of} follows {_when(wait.delay)}"
+    follows = f"{cause}; attempt {attempt + 1}{of} follows {wait.when()}"
     because = wait.because()
     return Again(wait.delay, f"{follows}: {because}" if because else follows, detail)
 
 
 def _wait(retry: Retry, outcome: Outcome, attempt: int, random: Random, wall: float, previous: float) -> Wait:
     """Return the wait that backoff, chance, the error and `delay_for` make of each other."""
-    own = None if retry.delay_for is None else _own(retry.delay_for, outcome)
-    if own is not None:
-        return Wait(min(LONGEST, own), is_own=True)
-    error = None if isinstance(outcome, Returned) else failure_of(outcome)
-    least, bound = reach(retry.jitter, delays(retry.delay), attempt, previous)
-    draw = drawn(least, bound, random)
-    wish = wish_of(error, wall) if error is not None and retry.honour_retry_after else None
-    delay = min(LONGEST, draw if wish is None else max(draw, wish))
-    before = previous if retry.jitter == "decorrelated" else None
-    return Wait(delay, bound, least, draw, retry.jitter, wish, before)
-
-
-def _own(delay_for: Callable[[Any], Seconds | None], outcome: Outcome) -> float | None:
-    """Return what `delay_for` says of an outcome; None when it leaves the wait to the backoff."""
-    said = delay_for(outcome.value if isinstance(outcome, Returned) else failure_of(outcome))
-    length = said.total_seconds() if isinstance(said, timedelta) else said
-    if length is None or (isinstance(length, int | float) and length < 0):
-        return None
-    return seconds(
-        length, "delay_for(...)", endless=True, hint="let it return seconds, or None for the backoff"
-    )
+    said = wait_said(retry.delay_for, outcome)
+    if said is not None:
+        return said
+    wish = None
+    if retry.honour_retry_after and not isinstance(outcome, Returned):
+        wish = wish_of(failure_of(outcome), wall)
+    return wait_drawn(retry.jitter, delays(retry.delay), attempt, previous, random, wish)
 
 
 def _obeyed(signal: Signal, attempt: int, wall: float, left: float | None) -> Decision:
@@ -292,11 +241,11 @@ def _obeyed(signal: Signal, attempt: int, wall: float, left: float | None) -> De
         return Again(0.0, f"LOOP was raised{said}; the next iteration follows at once", None, afresh=True)
     if not isinstance(signal, RETRY):
         return Enough(f"{type(signal).__name__} was raised")
-    delay = min(LONGEST, signal.wait(wall))
-    detail = _detail(attempt, None, Wait(delay), left)
-    if left is not None and delay >= left:
-        return Enough(f"RETRY was raised, but {_misfit(delay, left)}", detail)
-    return Again(delay, f"RETRY was raised; attempt {attempt + 1} follows {_when(delay)}", detail)
+    wait = Wait(min(LONGEST, signal.wait(wall)))
+    detail, misfit = wait.detail(attempt, None, left), wait.misfit(left)
+    if misfit is not None:
+        return Enough(f"RETRY was raised, but {misfit}", detail)
+    return Again(wait.delay, f"RETRY was raised; attempt {attempt + 1} follows {wait.when()}", detail)
 
 
 def _check_attempts(max_attempts: object, within: object) -> None:
@@ -315,31 +264,3 @@ def _relation(errors: Errors, *, negated: bool = False) -> str:
     if isinstance(errors, tuple | type):
         return "is not in" if negated else "is in"
     return "does not satisfy" if negated else "satisfies"
-
-
-def _misfit(delay: float, left: float) -> str:
-    if left <= 0:
-        return "no time is left for another attempt"
-    return f"a wait of {spoken(delay)} does not fit into the {spoken(left)} that are left"
-
-
-def _when(delay: float) -> str:
-    return f"in {spoken(delay)}" if delay else "at once"
-
-
-def _detail(attempt: int, max_attempts: int | None, wait: Wait, left: float | None) -> dict[str, Any]:
-    detail: dict[str, Any] = {
-        "attempt": attempt,
-        "max_attempts": max_attempts,
-        "delay": wait.delay,
-        "bound": wait.bound,
-        "jitter": wait.jitter,
-        "retry_after": wait.wish,
-    }
-    if wait.bound and wait.jitter not in (None, "none"):
-        detail |= {"least": wait.least, "draw": wait.draw}
-    if wait.previous is not None:
-        detail["previous"] = wait.previous
-    if left is not None:
-        detail["left"] = left
-    return detail

@@ -227,12 +227,13 @@ def test_a_hedge_takes_slots_only_when_they_are_free():
     assert len(service.calls) == 2  # both slots were taken
 
     @flow
-    async def alone():
-        ask()
+    async def one_by_one():
+        for _ in range(3):
+            await ask()
 
     service.calls.clear()
-    play(alone)
-    assert len(service.calls) == 2
+    play(one_by_one)
+    assert len(service.calls) == 6  # each hedge found a slot, and gave it back
 
 
 def test_hedges_of_a_def_body_run_in_threads_of_their_own():

@@ -138,6 +138,18 @@ async def test_row_31_a_quantile_says_nothing_until_it_is_warm(virtual_clock):
     assert [at - began for at in bodies.begun] == [0.0, 1.0]
 
 
+async def test_calls_that_were_given_up_do_not_make_the_quantile_shrink(virtual_clock):
+    policy = Policy(hedge=Hedge(quantile=0.5, warm_up=4, window=4))
+    for length in (1.0, 2.0, 3.0, 4.0):
+        await policy.call(Bodies(Call(length, "done")))
+    for _ in range(4):  # every second call is slow, and answered by a hedge
+        assert await policy.call(Bodies(Call(1.0, "done"))) == "done"
+        assert await policy.call(Bodies(SLOW, FAST)) == "fast"
+    bodies, began = Bodies(SLOW, FAST), now()
+    await policy.call(bodies)
+    assert bodies.begun[1] - began >= 3.0
+
+
 # -- who wins ----------------------------------------------------------------------------------------------
 
 
@@ -184,6 +196,13 @@ async def test_a_rejection_brings_no_hedge_forward_and_wins_nothing(virtual_cloc
     policy = Policy(hedge=1.0, bulkhead=Bulkhead(1))
     assert await policy.call(bodies) == "slow"  # the hedge found no place
     assert (now(), len(bodies.begun)) == (2.0, 1)
+
+
+async def test_a_hedge_that_is_refused_has_attempts_and_no_calls(virtual_clock):
+    follower = Follower()
+    await outcome_of(Policy(hedge=1.0, bulkhead=Bulkhead(1)), Bodies(Call(2.0, "slow")), (), {}, follower)
+    told = next(detail for kind, *rest in follower.heard if kind == "hedge_ended" for detail in rest)
+    assert (told["end"], told["attempts"], told["calls"]) == ("refused", 1, 0)
 
 
 async def test_a_refused_primary_is_refused_at_once(virtual_clock):

@@ -196,6 +196,15 @@ def test_states_show_what_they_hold():
     assert repr(spending) == "<Tokens api: 8 of 9 left>"
 
 
+def test_a_forked_process_has_no_calls_in_flight_and_keeps_its_tokens():
+    home = World(seed=7)
+    shares, tokens = Budget("s").spending(home), TokenBudget("t", capacity=9).spending(home)
+    for spending in (shares, tokens):
+        spending.began().may_retry(0)
+    home.renew()
+    assert (shares.calls, shares.extra, tokens.tokens) == (0, 0, 8)
+
+
 def test_uses_of_a_name_share_a_state_per_world_and_other_settings_are_refused():
     here, elsewhere = World(seed=1), World(seed=1)
     assert Budget("b").spending(here) is Budget("b").spending(here)
