@@ -305,7 +305,7 @@ def task(
     timeout: float | timedelta | None = None,
     breaker: Breaker | None = None,
     rate_limit: RateLimit | None = None,
-    bulkhead: Bulkhead | int | None = None,
+    bulkhead: Bulkhead | None = None,
     throttle: Throttle | None = None,
     deadline: float | timedelta | None = None,
     hedge: Hedge | float | timedelta | None = None,

@@ -65,7 +65,7 @@ class Hedge:
 
 
 _STANDS_IN = {"value": "the value", "function": "its function", "cached": "the last good result"}
-_WAITED_FOR = {"rate limit": "a permit of rate limit", "bulkhead": "a place in bulkhead"}
+_WAITED_FOR = {"rate limit": "a permit of", "bulkhead": "a place in"}
 
 
 def _hedge_started(detail: Mapping[str, Any]) -> str:
@@ -106,9 +106,9 @@ def _fell_back(detail: Mapping[str, Any]) -> str:
 
 def _waited(detail: Mapping[str, Any]) -> str:
     gate, name = str(detail.get("gate")), detail.get("name")
-    whose = f" {name!r}" if name else ""
+    whose = f"{gate} {name!r}" if name else f"the {gate}"
     end = "" if detail.get("admitted", True) else ", and did not get it"
-    return f"waited {_seconds(detail)} for {_WAITED_FOR.get(gate, gate)}{whose}{end}"
+    return f"waited {_seconds(detail)} for {_WAITED_FOR.get(gate, 'leave of')} {whose}{end}"
 
 
 def _seconds(detail: Mapping[str, Any], key: str = "seconds") -> str:

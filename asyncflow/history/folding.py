@@ -39,8 +39,8 @@ class _Task:
 
     __slots__ = (
         "attempt_count", "attempts", "cache", "call_count", "called", "changed", "decisions", "element_of",
-        "faults", "hedges", "held_up", "index", "key", "map", "name", "number", "open", "rolled_back",
-        "state", "upstream", "wait", "waits",
+        "faults", "hedges", "held_up", "index", "key", "left_outside", "map", "name", "number", "open",
+        "rolled_back", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:
@@ -66,6 +66,7 @@ class _Task:
         self.decisions: list[Decided] = []
         self.hedges: list[Hedge] = []
         self.held_up = 0.0
+        self.left_outside = False
 
     def move(self, offset: float, attempt: int, state: Standing) -> None:
         """Take a change of state."""
@@ -91,7 +92,7 @@ class _Task:
 
     def _close(self, number: int, started: float, ended: float, state: Standing) -> None:
         """Note an attempt that has ended."""
-        called = state.detail.get("called") is not False
+        called = state.detail.get("called") is not False and not self.left_outside
         self.attempt_count += 1
         self.call_count += called
         mine = tuple(fault for fault in self.faults if fault.attempt == number)
@@ -110,7 +111,7 @@ class _Task:
                 waited=min(self.held_up, ended - started),
             )
         )
-        self.held_up = 0.0
+        self.held_up, self.left_outside = 0.0, False
 
     def _unstarted(self, number: int, offset: float, state: Standing) -> None:
         """Note a try that was refused before it could start, or a crashed attempt that is tried again."""
@@ -141,6 +142,7 @@ class _Task:
             self._end_hedge(offset, detail)
         elif kind == "admission_waited" and self.open is not None and "hedge" not in detail:
             self.held_up = offset - self.open[1]
+            self.left_outside = detail.get("admitted") is False
 
     def _end_hedge(self, offset: float, detail: Mapping[str, Any]) -> None:
         """Close the newest hedge of that number that is on its way."""

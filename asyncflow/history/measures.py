@@ -127,11 +127,13 @@ def _every(history: RunHistory) -> Iterator[TaskHistory]:
 def _refused(history: RunHistory) -> dict[str, int]:
     """Return how many tries were refused by what; some elements of large maps are only counted."""
     found: Counter[str] = Counter()
+    uncalled = history.attempts - history.calls
     for task in _every(history):
         for attempt in task.attempts:
-            if not attempt.called:
+            uncalled -= not attempt.called
+            if attempt.outcome == "refused":
                 found[_GATES.get(attempt.error.type if attempt.error else "", _OTHER)] += 1
-    found[_OTHER] += history.attempts - history.calls - found.total()
+    found[_OTHER] += uncalled
     return {gate: found[gate] for gate in (*_GATES.values(), _OTHER) if found[gate] > 0}
 
 

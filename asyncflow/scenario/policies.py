@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from asyncflow.errors import InvalidPolicy
@@ -64,6 +64,39 @@ def adapter(scenario: Scenario, variant: str | None = None) -> Callable[[AnyTask
         return changed[task]
 
     return adapt
+
+
+def check_policies(scenario: Scenario, variant: str | None, tasks: Iterable[AnyTask]) -> None:
+    """Check that a scenario's policies can be made, and fit what tasks are declared with.
+
+    Args:
+        scenario: the scenario.
+        variant: the variant's name, or None for the scenario itself.
+        tasks: the tasks that are known before the flow is run.
+
+    Raises:
+        NotFound: when it has no variant of that name.
+        ScenarioInvalid: when a policy can't be made, or contradicts a part that the code declares.
+    """
+    adapt = adapter(scenario, variant)
+    if adapt is None:
+        return
+    problems: dict[str, Problem] = {}
+    for task in tasks:
+        try:
+            adapt(task)
+        except InvalidPolicy as reason:
+            told = f"{reason}. Together with what the code declares, this can't work"
+            problems[task.name] = (_table(scenario, variant, task.name), told)
+    report(scenario.source, problems.values())
+
+
+def _table(scenario: Scenario, variant: str | None, task: str) -> Path:
+    """Return where the policies of a task are said: in the variant when it says any of them."""
+    told = {} if variant is None else scenario.variants[variant].policy
+    if isinstance(told, dict) and task in told:
+        return ("variant", str(variant), "policy", task)
+    return ("policy", task)
 
 
 def _made(scenario: Scenario, variant: str | None) -> Parts:
