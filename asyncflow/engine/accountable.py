@@ -112,8 +112,9 @@ class Accountable(TaskRun):
         super().recall(past)
 
     def _register(self, state: State) -> None:
-        """Let what a success did be undone should the flow run fail."""
-        if type(state) is Success and self.attempt and self.task.rollback is not None:
+        """Let what a success did be undone should the flow run fail; a fallback stands for nothing done."""
+        done = type(state) is Success and not state.fell_back
+        if done and self.attempt and self.task.rollback is not None:
             args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
             self.run.effects.append(Effect(self, args, kwargs, state.result))
 

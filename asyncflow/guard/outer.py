@@ -70,7 +70,7 @@ async def outcome_within(
 
 async def _in_time(outer: Outer, inner: Inner, ends: Ends, task: AsyncioTask) -> Outcome:
     """Make a call under its own deadline, or under the inherited one, whichever is over first."""
-    stay = Stay(task, outer.deadline)
+    stay = Stay(task, outer.deadline, is_declared=True)
     if stay.deadline is None:
         return await _made(outer, inner, ends, task)
     try:

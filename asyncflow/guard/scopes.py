@@ -1,4 +1,4 @@
-"""Total deadlines: one timer cuts whatever works under a deadline, in any asyncio task that inherited it.
+"""Total deadlines: one alarm cuts whatever works under a deadline, in any asyncio task that inherited it.
 
 A deadline belongs to the context, so a body, what it calls, and the asyncio tasks that it starts all see it.
 The asyncio task that set it is cut when it is over; another one is cut from its first call under a policy on,
@@ -13,29 +13,38 @@ from types import TracebackType
 from typing import Self
 
 from asyncflow.errors import DeadlineExceeded, UsageError
-from asyncflow.guard.deadlines import Alarm, AsyncioTask
+from asyncflow.guard.deadlines import Alarm, AsyncioTask, queue_for
 from asyncflow.policy.seconds import Seconds, seconds, spoken
 
 
-class Deadline:
-    """When everything under it has to have ended; one timer for all of it.
+class Deadline(Alarm):
+    """When everything under it has to have ended; one alarm for all of it.
 
     Args:
         loop: on whose clock.
         at: when, on that clock.
-        length: how long it was when it was set, in seconds; for people.
+        length: how long it was when it was set, in seconds.
+        is_declared: whether many calls have a deadline of that length, so that they share a queue.
 
     Attributes:
         at: when, on the loop's clock.
+        task: one of those that it cuts; None while there is none.
+        fired: whether it is over, and they were cancelled.
+        length: how long it was when it was set, in seconds.
         loop: the event loop.
     """
 
-    __slots__ = ("_alarms", "_timer", "at", "length", "loop")
+    __slots__ = ("_alarms", "_is_declared", "_timer", "length", "loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, at: float, length: float) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, at: float, length: float, *, is_declared: bool = False
+    ) -> None:
+        self.task = None
+        self.fired = False
         self.loop = loop
         self.at = at
         self.length = length
+        self._is_declared = is_declared
         self._alarms: dict[AsyncioTask, Alarm] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -55,8 +64,17 @@ class Deadline:
         alarm.fired = False
         alarm.requests = task.cancelling()
         self._alarms[task] = alarm
-        if self._timer is None:
-            self._timer = self.loop.call_at(self.at, self._fire)
+        if self.task is None:
+            self.task = task
+            self._set()
+
+    def _set(self) -> None:
+        """See to it that somebody rings."""
+        if self._is_declared:
+            self._is_declared = False  # it stays in the queue; held once more, it has a timer of its own
+            queue_for(self.loop, self.length).arm(self)
+        else:
+            self._timer = self.loop.call_at(self.at, self.ring)
 
     def let_go(self, task: AsyncioTask) -> bool:
         """Return whether a cancellation that the asyncio task ends with is this deadline's own.
@@ -64,10 +82,19 @@ class Deadline:
         The request for it is taken back from the task's count.
         """
         alarm = self._alarms.pop(task)
-        if not self._alarms and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if not self._alarms:
+            self.task = None
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
         return alarm.disarm()
+
+    def ring(self) -> None:
+        """Cancel all who work under the deadline; it is over."""
+        if not self.fired:
+            self.fired = True
+            for alarm in list(self._alarms.values()):
+                alarm.ring()
 
     def exceeded(self, what: str = "") -> DeadlineExceeded:
         """Return the error that says so.
@@ -76,11 +103,6 @@ class Deadline:
             what: what was going on, for the end of the sentence.
         """
         return DeadlineExceeded(f"the deadline of {spoken(self.length)} was over{what}")
-
-    def _fire(self) -> None:
-        self._timer = None
-        for alarm in list(self._alarms.values()):
-            alarm.ring()
 
     def __repr__(self) -> str:
         return f"<Deadline of {spoken(self.length)}, {spoken(self.remaining)} left>"
@@ -127,6 +149,7 @@ class Stay:
     Args:
         task: the asyncio task.
         length: seconds that its work may take; None for as long as what it inherited lets it.
+        is_declared: whether it is the length of a policy, which many calls share.
 
     Attributes:
         deadline: what cuts it: its own, or one around it that ends no later. None when there is none.
@@ -134,7 +157,7 @@ class Stay:
 
     __slots__ = ("_before", "_holds", "_task", "deadline")
 
-    def __init__(self, task: AsyncioTask, length: float | None) -> None:
+    def __init__(self, task: AsyncioTask, length: float | None, *, is_declared: bool = False) -> None:
         self._task = task
         self._before = before = _innermost.get()
         self._holds = False
@@ -146,7 +169,7 @@ class Stay:
         if length is not None:
             at = loop.time() + length
             if before is None or at < before.at:  # in a tie the outer one wins
-                self.deadline = Deadline(loop, at, length)
+                self.deadline = Deadline(loop, at, length, is_declared=is_declared)
 
     def enter(self) -> None:
         """Begin to be cut by the deadline.

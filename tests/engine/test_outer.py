@@ -338,6 +338,79 @@ def test_a_task_remembers_results_from_run_to_run_by_its_arguments():
     assert {task_run.state.how for task_run in run.tasks} == {"by fallback"}
 
 
+def test_what_stood_in_is_not_kept_in_a_cache():
+    service = Service(OSError("down"), 0.1)
+
+    @task(name="ask", cache_for=3600, fallback=Fallback("unknown"))
+    async def ask():
+        return await service()
+
+    @flow
+    async def body():
+        return [await ask(), await ask(), await ask()]
+
+    run = play(body)
+    assert run.result() == ["unknown", "call 2", "call 2"]
+    assert [task_run.state.name for task_run in run.tasks] == ["Success", "Success", "Cached"]
+
+
+def test_what_stood_in_has_no_effect_to_undo():
+    undone = []
+
+    @task(fallback=Fallback("unknown"))
+    async def charge(fails):
+        if fails:
+            raise OSError("down")
+        return "charged"
+
+    @charge.on_rollback
+    async def refund(result, fails):
+        undone.append(result)
+
+    @task
+    async def fail():
+        raise ValueError("no")
+
+    @flow
+    async def body():
+        await charge(fails=True)
+        await charge(fails=False)
+        await fail()
+
+    play(body)
+    assert undone == ["charged"]
+
+
+def test_a_task_may_pause_and_loop_under_all_of_it():
+    around = {"deadline": 20, "hedge": 10, "fallback": Fallback("unknown")}
+
+    @task(**around)
+    async def ask():
+        if not current().resumed:
+            raise signals.PAUSE("please say")
+        return current().input, current().remaining
+
+    @task(**around)
+    async def count():
+        await asyncio.sleep(1)
+        if current().loop_count < 3:
+            raise signals.LOOP("again")
+        return current().loop_count, current().attempt
+
+    @flow
+    async def body():
+        return await count(), await ask()
+
+    async def story():
+        run = await body.start()
+        await run.wait()
+        assert run.is_paused()
+        await asyncio.sleep(60)
+        return await (await body.start_resumed(run, input="yes")).wait()
+
+    assert run_virtual(story()).result() == ((3, 3), ("yes", 20.0))
+
+
 def test_handlers_see_the_success_and_may_refuse_it():
     seen = []
 

@@ -123,20 +123,55 @@ async def test_each_block_has_a_deadline_of_its_own(virtual_clock):
         assert remaining() == 2.0
 
 
-async def test_one_timer_serves_all_who_work_under_a_deadline(virtual_clock):
-    loop = asyncio.get_running_loop()
-    before = len(loop._scheduled)
+def timers(loop):
+    """Return the list of the times for which timers are set from now on."""
+    times, call_at = [], loop.call_at
 
-    async def child():
+    def noted(when, *call, **context):
+        times.append(when)
+        return call_at(when, *call, **context)
+
+    loop.call_at = noted
+    return times
+
+
+async def test_one_timer_serves_all_who_work_under_a_deadline(virtual_clock):
+    loop, calls = asyncio.get_running_loop(), []
+    times = timers(loop)
+    with pytest.raises(DeadlineExceeded):
+        async with deadline(2):
+            calls += [asyncio.create_task(Policy().call(forever)) for _ in range(50)]
+            await asyncio.sleep(0)
+            assert times == [2.0]
+            await forever()
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(error) for error in ended} == {DeadlineExceeded}
+
+
+async def test_calls_with_the_same_deadline_share_a_timer(virtual_clock):
+    times = timers(asyncio.get_running_loop())
+    policy = Policy(deadline=2.0)
+    ended = await asyncio.gather(*(policy.call(forever) for _ in range(100)), return_exceptions=True)
+    assert {type(error) for error in ended} == {DeadlineExceeded}
+    assert times.count(2.0) == 1
+
+
+async def test_a_deadline_that_is_held_once_more_still_cuts(virtual_clock):
+    async def child(start):
+        await asyncio.sleep(start)
         await Policy().call(forever)
 
-    with pytest.raises((DeadlineExceeded, ExceptionGroup)):
-        async with deadline(2), asyncio.TaskGroup() as group:
-            for _ in range(50):
-                group.create_task(child())
-            await asyncio.sleep(0)
-            assert len(loop._scheduled) - before == 1
-    assert cancelling() == 0
+    async def body():
+        return asyncio.create_task(child(0.5)), asyncio.create_task(child(1.0))
+
+    first, second = await Policy(deadline=2.0).call(body)
+    await asyncio.sleep(0.7)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    with pytest.raises(DeadlineExceeded):
+        await second
+    assert (now(), second.cancelling()) == (2.0, 0)
 
 
 # -- inherited ---------------------------------------------------------------------------------------------
