@@ -27,26 +27,25 @@ It gets who follows the attempts, the asyncio task that awaits it, and how many 
 """
 
 
-class Lane:
-    """One hedge on its way.
+class Lane(Alarm):
+    """One hedge on its way; as an alarm it rings when somebody else has the answer.
 
     Args:
         number: which hedge of the call it is, from 1.
         follower: who follows its attempts.
         began: when it was started, on the loop's clock.
-
-    Attributes:
-        has_lost: whether it was cancelled, since the call is over.
     """
 
-    __slots__ = ("began", "ends", "follower", "has_lost", "number")
+    __slots__ = ("began", "ends", "follower", "number")
 
     def __init__(self, number: int, follower: HedgeObserver, began: float) -> None:
         self.number = number
         self.follower = follower
         self.began = began
         self.ends = Ends(follower)
-        self.has_lost = False
+        self.task = None
+        self.fired = False
+        self.requests = 0
 
 
 class Race(Alarm):
@@ -178,6 +177,7 @@ class Race(Alarm):
         self._started += 1
         task = self._loop.create_task(self._run(lane), name=f"hedge {lane.number} of {self._task.get_name()}")
         self._live[task] = lane
+        lane.task = task
         task.add_done_callback(partial(self._ended, lane))
         after = lane.began - self._began
         told = {"hedge": lane.number, "after": after, "cause": cause, "delay": self._delay}
@@ -194,6 +194,7 @@ class Race(Alarm):
     def _ended(self, lane: Lane, task: asyncio.Task[Outcome | BaseException]) -> None:
         """Take what a hedge came to; it is told also of one that was cancelled before its first step."""
         del self._live[task]
+        lane.task = None
         if self._spending is not None:
             self._spending.give_back()
         lane.follower.left()
@@ -248,16 +249,14 @@ class Race(Alarm):
         """Let the caller see what there is: by cancelling the call itself, or by ending its wait."""
         if self.task is not None:
             if not self.fired and (self._answer is not None or self._escaped is not None):
-                self.fired = True
-                self.task.cancel()
+                self.ring()
         elif self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
 
     def _cancel_losers(self) -> None:
-        for task, lane in self._live.items():
-            if not lane.has_lost:  # one that is cleaning up is not disturbed in it
-                lane.has_lost = True
-                task.cancel()
+        for lane in self._live.values():
+            if not lane.fired:  # one that is cleaning up is not disturbed in it
+                lane.ring()
 
     async def _lose(self) -> None:
         """Cancel what is still on its way, and return when all of it has ended.

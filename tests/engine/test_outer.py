@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from asyncflow import current, flow, signals, states, task
-from asyncflow.engine import RunOptions, start
+from asyncflow.engine import RunOptions, TaskRun, start
 from asyncflow.errors import DeadlineExceeded
 from asyncflow.faults import FaultPlan, TaskFault
 from asyncflow.history import fold
@@ -158,6 +158,23 @@ def test_when_all_fail_the_task_fails_as_its_own_attempts_did():
     assert str(run.tasks["ask"].state.result) == "mine"
     ended = next(event for event in run.events if event.kind == "hedge_ended")
     assert ended.detail["error"] == "OSError: the hedge's"
+
+
+def test_a_loser_that_swallows_its_cancellation_is_named():
+    @task(hedge=1.0)
+    async def ask():
+        if current().hedge:
+            return isinstance(current(), TaskRun)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(10)
+
+    run = play(flow(name="f")(lambda: ask()))
+    assert run.result() is True
+    kinds = [event.kind for event in run.events]
+    assert "cancel_swallowed" in kinds
+    assert run.events[-1].offset == 11.0
 
 
 def test_a_flow_that_is_cancelled_has_no_hedge_left():

@@ -364,8 +364,9 @@ def test_waits_to_be_admitted_are_noted():
         await asyncio.sleep(15)
         asyncio.get_running_loop().call_later(20, busy.cancel)
         await outcome_of(policy, Body(1), (), {}, follower)
-        return [detail for kind, detail, *_ in follower.heard if kind == "admission_delayed"]
+        return [detail for kind, detail, *_ in follower.heard if kind == "admission_waited"]
 
     limit, bulkhead = run_virtual(story())
-    assert limit == {"by": "rate limit", "name": "api", "delay": pytest.approx(5.0, abs=0.01)}
-    assert bulkhead == {"by": "bulkhead", "name": None, "delay": None}
+    seconds = pytest.approx(5.0, abs=0.01)
+    assert limit == {"gate": "rate limit", "name": "api", "seconds": seconds, "admitted": True}
+    assert bulkhead == {**limit, "gate": "bulkhead", "name": None, "seconds": pytest.approx(15.0, abs=0.01)}
