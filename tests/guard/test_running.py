@@ -38,12 +38,15 @@ def test_no_task_is_found_outside_of_one():
 
 
 def test_a_task_of_another_thread_is_not_taken_for_ones_own():
-    """While a loop is in the middle of a step in one thread, another thread asks for its task."""
+    """While a loop is in the middle of a step in one thread, a task in another thread asks for its task."""
+
+    async def ask(loop):
+        return running_on(loop)
 
     async def story():
         seen = []
         loop = to_ask(asyncio.get_running_loop())
-        asking = threading.Thread(target=lambda: seen.append(running_on(loop)))
+        asking = threading.Thread(target=lambda: seen.append(asyncio.run(ask(loop))))
         asking.start()
         asking.join()
         return seen
