@@ -9,12 +9,14 @@ from rich.cells import cell_len
 
 from asyncflow import states
 from asyncflow.errors import BreakerOpen
+from asyncflow.events import Event
 from asyncflow.history import fold
 from asyncflow.history.measures import MANY, measures_of
 from asyncflow.report.canvas import Look, text_of
 from asyncflow.report.comparing import Side, comparison
 from asyncflow.report.measures import measures_table
 from tests.events import Story, flaky_network, stories
+from tests.report.test_timeline import golden
 
 
 def side(label: str, story: Story, verdict: str = "held", **more) -> Side:
@@ -51,6 +53,36 @@ def busy(count: int, fails: int = 0) -> Story:
         story.end(at * 0.01, number, 1, states.Failed("gone", OSError("gone")) if last else states.Success())
     story.over(count * 0.01)
     return story
+
+
+def both() -> list[Side]:
+    """A flow whose network is flaky, and one that ends early, with a task that is called very often."""
+    often = busy(60, fails=20)
+    flaky = flaky_network()
+    flaky.events[-2:-2] = [
+        event for at in range(40) for event in _called(100 + at, 0.1 * at, states.Success())
+    ]
+    return [
+        side("as written", flaky, breakers=("posts-api",), expectations=(5, 5)),
+        side("no-policy", often, "violated", title="The same without any policy", expectations=(2, 1)),
+    ]
+
+
+def _called(number: int, at: float, end: states.State) -> list[Event]:
+    called = {"name": "fetch", "key": f"/fetch.{number}", "upstream": []}
+    return [
+        Event(at, "task_called", number, 0, called),
+        Event(at, "state_changed", number, 1, states.Running()),
+        Event(at + 0.05, "state_changed", number, 1, end),
+    ]
+
+
+def test_the_comparison_is_drawn_as_it_was_approved():
+    for width, kind, lines in golden("comparison"):
+        encoding = "utf-8" if kind == "unicode" else "ascii"
+        look = Look(width=width, unicode=kind == "unicode", encoding=encoding)
+        drawn = [*comparison(both(), look), [], *measures_table(both(), look)]
+        assert [text_of(line) for line in drawn] == lines, (width, kind)
 
 
 def test_all_blocks_lie_on_the_axis_of_the_longest_run():
