@@ -131,6 +131,10 @@ def process_world() -> World:
     return _ROOT
 
 
+current_world = _current.get
+"""The same as `world`, in half the time, for those who ask before every call."""
+
+
 @contextmanager
 def entered(new: World) -> Iterator[World]:
     """Make `new` the current world inside the `with` block."""

@@ -200,6 +200,7 @@ class _ChildRun:
         self.name: str = about["name"]
         self.key: str = about["key"]
         self.attempt: int = about["attempt"]
+        self.hedge: int = about["hedge"]
         self.idempotency_key: str = about["idempotency_key"]
         self.heartbeat_detail: Any = about["heartbeat_detail"]
         self.loop_count: int = about["loop_count"]
@@ -214,7 +215,7 @@ class _ChildRun:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until the running attempt times out; None when it has no timeout."""
+        """Seconds until the running attempt times out, or a deadline is over; None without either."""
         return None if self._until is None else max(0.0, self._until - self._clock())
 
     def heartbeat(self, detail: Any = None) -> None:

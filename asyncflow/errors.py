@@ -116,7 +116,27 @@ class AttemptTimedOut(AsyncflowError, TimeoutError):
 
 
 class DeadlineExceeded(AsyncflowError, TimeoutError):
-    """A call ran longer than its total deadline, all attempts and waits included."""
+    """A call ran longer than its total deadline, all attempts and waits included.
+
+    Attributes:
+        attempts: how many attempts were made until then; None for a block with a deadline of its own.
+    """
+
+    def __init__(self, message: str, *, attempts: int | None = None) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
+
+class NotAcceptable(AsyncflowError):
+    """A returned value that `on_result` refuses, told to a fallback as the error that it stands in for.
+
+    Attributes:
+        value: the value.
+    """
+
+    def __init__(self, message: str, value: object = None) -> None:
+        super().__init__(message)
+        self.value = value
 
 
 class HeartbeatMissed(AttemptTimedOut):

@@ -21,6 +21,11 @@ Kind = Literal[
     "state_changed",
     "fault_injected",
     "breaker_changed",
+    "breaker_exceeded",
+    "admission_waited",
+    "hedge_started",
+    "hedge_ended",
+    "fell_back",
     "handler_failed",
     "thread_abandoned",
     "cache_hit",
@@ -49,7 +54,18 @@ elements_counted  detail: states (name: count), retried, attempts, calls: all el
                   that have no events of their own
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
 fault_injected    detail: id, at, do
-breaker_changed   detail: breaker, old, new
+breaker_changed   detail: breaker, old, new, why (it is not closed, in words; empty when it is); of one that
+                  opened also probe_in (seconds until a probe, None for never), calls, failures and slow (that
+                  were counted), openings (since it was closed), cause (the last failure as text, or None); of
+                  a half-open one also probes
+breaker_exceeded  detail: breaker, why (it would have opened in another mode); once
+admission_waited  detail: gate (`rate limit` or `bulkhead`), name (of the policy, or None), seconds, admitted
+hedge_started     detail: hedge (its number, from 1), after (seconds since the call began), cause (slow,
+                  failed or `at once`), delay (seconds without an answer that bring one on, None for never)
+hedge_ended       detail: hedge, seconds (since it was started), end (won, failed, refused, late or
+                  cancelled), attempts and calls (of its own), error (as text, None without)
+fell_back         detail: to (value, function or cached), error (as text), age (seconds, of a cached result),
+                  failed (what the fallback itself failed with, as text; None when it did not)
 handler_failed    detail: error (which names the handler)
 thread_abandoned  detail: threads (how many are abandoned now)
 cache_hit         detail: family, made and expires (UTC epoch seconds), run (which computed it), stale, waited

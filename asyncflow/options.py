@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ StateHandler = Callable[[Any, Any, Any], Any]
 FailureHandler = Callable[[Any, Any], Any]
 """`on_failure(obj, state)`, called once for a final failure."""
 
-_POLICY_OPTIONS = frozenset(("retry", "timeout", "breaker", "when_rejected"))
+_POLICY_OPTIONS = frozenset(setting.name for setting in dataclasses.fields(Policy))
 _CACHE_OPTIONS = ("cache_for", "cache_key", "cache_validator", "stale_if_error")
 _OWN_OPTIONS = (
     "name",

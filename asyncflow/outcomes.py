@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from asyncflow.errors import AttemptTimedOut, Rejected
+from asyncflow.errors import AttemptTimedOut, DeadlineExceeded, Rejected
 from asyncflow.signals import Signal
 
 
@@ -24,6 +24,22 @@ _set_value = Returned.__dict__["value"].__set__
 
 
 @dataclass(frozen=True, slots=True)
+class StoodIn(Returned):
+    """A value that is not that of the call's own attempts, but of what stood in for them.
+
+    Attributes:
+        how: by which road it came: `by fallback` or `by hedge`.
+        reason: one sentence for people.
+        detail: the numbers behind it, ready for JSON.
+    """
+
+    value: Any
+    how: str = ""
+    reason: str = ""
+    detail: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Raised:
     """The body raised `error`, which is its own and not ours."""
 
@@ -34,7 +50,7 @@ class Raised:
 class TimedOut:
     """Our timer fired and the attempt was cancelled for it; `error` is what a caller sees."""
 
-    error: AttemptTimedOut
+    error: AttemptTimedOut | DeadlineExceeded
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,8 +93,8 @@ class Run(Protocol[T_co]):
 class AttemptObserver(Protocol):
     """Who follows the attempts that a guard makes; the engine's task run is one.
 
-    Both methods may return an awaitable, which the guard awaits; they return plain values when there is
-    nothing to wait for, so that the common case costs no suspension.
+    The first two methods may return an awaitable, which the guard awaits; they return plain values when
+    there is nothing to wait for, so that the common case costs no suspension.
     """
 
     def attempt_started(self, attempt: int) -> Awaitable[Decision | None] | Decision | None:
@@ -105,8 +105,22 @@ class AttemptObserver(Protocol):
     ) -> Awaitable[Decision] | Decision:
         """Hear what the attempt came to and what the policy decided; return the decision that holds."""
 
+    @property
+    def subject(self) -> object:
+        """What is called, for policies that remember results; None when the function itself says it."""
+
     def note(self, kind: str, detail: dict[str, Any]) -> None:
         """Hear of something that is not an attempt, such as `breaker_changed`."""
+
+    def hedged(self, number: int) -> HedgeObserver | None:
+        """Return who follows hedge number `number` of the call; None when there is no room for one now."""
+
+
+class HedgeObserver(AttemptObserver, Protocol):
+    """Who follows the attempts of a hedge; `attempt_started` is called in the hedge's own context."""
+
+    def left(self) -> None:
+        """Hear that the hedge has ended, also of one that never began."""
 
 
 class FaultSource(Protocol):

@@ -222,8 +222,13 @@ class Success(State):
 
     @property
     def how(self) -> str:
-        """At once, after retry, by fallback, by signal or by handler."""
+        """At once, after retry, by hedge, by fallback, by signal or by handler."""
         return str(self.detail.get("how", "at once"))
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether a fallback stood in for the task's own result."""
+        return self.how == "by fallback"
 
 
 class Cached(Success):

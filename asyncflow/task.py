@@ -12,6 +12,7 @@ from typing import (
     Any,
     Concatenate,
     Generic,
+    Literal,
     ParamSpec,
     TypeVar,
     get_args,
@@ -27,9 +28,14 @@ from asyncflow.handles import Handle, scope
 from asyncflow.mapping import WINDOW, MapPlan, check_inputs
 from asyncflow.options import FailureHandler, StateHandler, fields_from
 from asyncflow.policy.breaker import Breaker
+from asyncflow.policy.bulkhead import Bulkhead
+from asyncflow.policy.fallback import Fallback
+from asyncflow.policy.hedge import Hedge
+from asyncflow.policy.rate_limit import RateLimit
 from asyncflow.policy.retry import Retry
 from asyncflow.policy.seconds import Seconds
 from asyncflow.policy.slots import Resource, Uses
+from asyncflow.policy.throttle import Throttle
 from asyncflow.rollback import PATIENCE, Rollback
 from asyncflow.travel import address_of
 from asyncflow.triggers import Trigger, all_successful, manual_only
@@ -298,7 +304,13 @@ def task(
     retry: Retry | int | None = None,
     timeout: float | timedelta | None = None,
     breaker: Breaker | None = None,
-    when_rejected: str = "fail",
+    rate_limit: RateLimit | None = None,
+    bulkhead: Bulkhead | None = None,
+    throttle: Throttle | None = None,
+    deadline: float | timedelta | None = None,
+    hedge: Hedge | float | timedelta | None = None,
+    fallback: Fallback | None = None,
+    when_rejected: Literal["fail", "wait"] | None = None,
     policy: Policy | None = None,
     max_retries: int | None = None,
     retry_delay: float | timedelta | None = None,
@@ -333,9 +345,13 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             name: shown to people; the function's name when not given.
             retry: a Retry, or how many attempts in all.
             timeout: seconds that one attempt may take.
-            breaker: the circuit breaker that its attempts pass.
-            when_rejected: `fail` at once or `wait` when the breaker refuses.
-            policy: a whole Policy instead of the four above.
+            breaker, rate_limit, bulkhead, throttle: what its attempts have to pass.
+            deadline: seconds that all attempts and waits of a call may take together.
+            hedge: when the call is made once more beside itself; a Hedge, or after how many seconds.
+            fallback: what stands in for a failure.
+            when_rejected: `fail` at once or `wait` when an attempt is refused; by default it waits when there
+                is a deadline and the wait fits.
+            policy: a whole Policy instead of the options above.
             max_retries, retry_delay: a short form of retry with a constant delay in seconds.
             trigger: asked with the upstream states; `triggers.all_successful` when not given.
             skip_on_upstream_skip: whether a skip upstream skips this task too; True when not given.

@@ -66,8 +66,8 @@ class Errand:
         fn: the body.
         args: its positional arguments.
         kwargs: its keyword arguments.
-        about: what `current()` says there: name, key, attempt, remaining, idempotency_key, heartbeat_detail,
-            log (where a log line belongs).
+        about: what `current()` says there: name, key, attempt, hedge, remaining, idempotency_key,
+            heartbeat_detail, log (where a log line belongs).
     """
 
     fn: Callable[..., Any]

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from benchmarks import (
     caching,
@@ -21,6 +22,7 @@ from benchmarks import (
     start,
 )
 from benchmarks.measure import FULL, QUICK, Effort
+from benchmarks.published import confirm
 from benchmarks.rows import Note, Row
 from benchmarks.table import machine, render
 
@@ -32,11 +34,15 @@ CASES: dict[str, tuple[str, Callable[[Effort], Iterable[Row | Note]]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["published"]:
+        return confirm.main(arguments[1:])
     chosen = _parser().parse_args(arguments)
     rows: list[Row] = []
     notes: list[Note] = []
+    effort = replace(QUICK if chosen.quick else FULL, with_peers=chosen.peers)
     for name in chosen.cases or CASES:
-        for found in CASES[name][1](QUICK if chosen.quick else FULL):
+        for found in CASES[name][1](effort):
             if isinstance(found, Row):
                 rows.append(found)
                 print(f"{found.case}: {found.name}: {found.measured}", file=sys.stderr)
@@ -59,13 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure what asyncflow costs: CPU time over that of bare asyncio, same process.",
-        epilog="cases:\n" + "\n".join(f"  {name:<9} {question}" for name, (question, _) in CASES.items()),
+        epilog="cases:\n"
+        + "\n".join(f"  {name:<9} {question}" for name, (question, _) in CASES.items())
+        + "\n\n`python -m benchmarks published` measures published results about policies again.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "cases", nargs="*", metavar="CASE", choices=[*CASES, []], help="which; all without one"
     )
     parser.add_argument("--quick", action="store_true", help="a small run, to see that everything works")
+    parser.add_argument("--peers", action="store_true", help="measure other libraries beside the policies")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed")
     return parser

@@ -70,6 +70,9 @@ class Story:
     def say(self, offset: float, kind: Any, task: int = 0, **detail: Any) -> None:
         self._add(offset, kind, task, 0, detail)
 
+    def decided(self, offset: float, kind: Any, task: int, attempt: int, **detail: Any) -> None:
+        self._add(offset, kind, task, attempt, detail)
+
     def over(self, offset: float, state: states.State | None = None) -> None:
         self.flow(offset, state or states.Success("all reference tasks succeeded"))
         self._add(offset, "run_ended", 0, 0, {"tasks": self._tasks, "attempts": 0, "faults": 0})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +14,15 @@ from asyncflow import ambient
 from asyncflow.cli.endings import tell
 from asyncflow.cli.hash_seed import fix_hash_seed
 from asyncflow.cli.targets import importing
-from asyncflow.errors import StoreError
+from asyncflow.errors import AsyncflowError, StoreError
 from asyncflow.events import RunSummary
 
 if TYPE_CHECKING:
     from asyncflow.history import RunHistory
-    from asyncflow.ports import Store
+    from asyncflow.ports import Listener, Store
+    from asyncflow.scenario.format import Scenario
     from asyncflow.scenario.play import Rehearsal
+    from asyncflow.scenario.verdict import Report
 
 _FOLDER = "rehearsals"
 _MEMORY = "memory"
@@ -41,6 +44,33 @@ def prepared(
         AsyncflowError: when it can't be found, read or played; the file is checked before anything slow is
             imported.
     """
+    name, scenario = _loaded(reference, world, owns_process=owns_process)
+    from asyncflow.scenario.play import prepare
+
+    with importing(scenario.flow):
+        return prepare(name, scenario, variant=variant, seed=seed)
+
+
+def prepared_all(
+    reference: str, variant: str | None, seed: int | None, world: str | None, *, owns_process: bool = False
+) -> list[Rehearsal]:
+    """Return a scenario and its variants, or the one that is named, ready to be compared.
+
+    They are played in the simulated world when no other is asked for: there the times of all of them are
+    exact, and nobody waits.
+
+    Raises:
+        AsyncflowError: as `prepared`, and when there are no variants.
+    """
+    name, scenario = _loaded(reference, world or "simulated", owns_process=owns_process)
+    from asyncflow.scenario.compare import prepare_all
+
+    with importing(scenario.flow):
+        return prepare_all(name, scenario, variant=variant, seed=seed)
+
+
+def _loaded(reference: str, world: str | None, *, owns_process: bool) -> tuple[str, Scenario]:
+    """Return a scenario's name and what its file says, with another world when one is asked for."""
     from asyncflow.scenario import gallery, load
 
     path = gallery.find(reference)
@@ -51,10 +81,31 @@ def prepared(
         fix_hash_seed()
     # A file of the user's keeps its path as its name, so that the name can be typed again.
     name = path.stem if path.parent == gallery.folder() else path.as_posix()
-    from asyncflow.scenario.play import prepare
+    return name, scenario
 
-    with importing(scenario.flow):
-        return prepare(name, scenario, variant=variant, seed=seed)
+
+def played(
+    rehearsal: Rehearsal,
+    folder: Path,
+    listeners: Sequence[Listener],
+    *,
+    repeat: int = 1,
+    told: Callable[[int], None] | None = None,
+) -> Report:
+    """Play a scenario, as `asyncflow.scenario.play.play` does.
+
+    Raises:
+        AsyncflowError: when a body called `sys.exit`.
+        KeyboardInterrupt: after Ctrl-C.
+    """
+    from asyncflow.scenario.play import play
+
+    try:
+        return play(rehearsal, folder, listeners, repeat=repeat, told=told)
+    except SystemExit as end:
+        raise AsyncflowError(
+            f"a body called sys.exit({end.code!r}), which no rehearsal survives; let it raise an error"
+        ) from end
 
 
 def rehearsal_folder(store: str | None) -> Path:

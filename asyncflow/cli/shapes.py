@@ -9,11 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-
-class Shape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The common part of everything that `--json` prints; `v` grows when a reader would have to change."""
-
-    v: Literal[1] = 1
+from asyncflow.cli.run_shapes import RunShape, Shape
 
 
 class RunRow(Shape):
@@ -166,6 +162,56 @@ class ReportShape(Shape):
     difference: DifferenceShape | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class TimesShape(msgspec.Struct, forbid_unknown_fields=True):
+    """How long the task runs of a name took."""
+
+    median_s: float
+    p99_s: float
+    slowest_s: float
+
+
+class MeasuresShape(msgspec.Struct, forbid_unknown_fields=True):
+    """The numbers of one run.
+
+    `refused` is by what refused, `opened_s` by breaker, `goodput` and `times` by task.
+    """
+
+    duration_s: float
+    attempts: int
+    calls: int
+    retries: int
+    faults: int
+    refused: dict[str, int]
+    waited_s: float
+    queued_s: float
+    held_up_s: float
+    fallbacks: int
+    hedges: int
+    opened_s: dict[str, list[float]]
+    goodput: dict[str, float]
+    times: dict[str, TimesShape]
+
+
+class ComparedVariant(msgspec.Struct, forbid_unknown_fields=True):
+    """One of those that are compared; `variant` is null for the scenario itself."""
+
+    variant: str | None
+    title: str
+    measures: MeasuresShape
+    report: ReportShape
+
+
+class VariantsShape(Shape):
+    """What `scenario --compare --json` prints."""
+
+    scenario: str
+    world: Literal["real", "simulated"]
+    seed: int
+    held: bool
+    sentence: str
+    variants: list[ComparedVariant]
+
+
 class HeaderDifference(msgspec.Struct, forbid_unknown_fields=True):
     """Something that two traces are not both of, such as the seed."""
 
@@ -180,141 +226,6 @@ class ComparisonShape(Shape):
     same: bool
     header: list[HeaderDifference]
     difference: DifferenceShape | None
-
-
-class ErrorShape(msgspec.Struct, forbid_unknown_fields=True):
-    """An exception."""
-
-    type: str
-    text: str
-    notes: list[str]
-
-
-class FlowState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A flow run's own state."""
-
-    name: str
-    state: str
-    message: str
-    error: ErrorShape | msgspec.UnsetType = msgspec.UNSET
-
-
-class Struck(msgspec.Struct, forbid_unknown_fields=True):
-    """A fault that struck; task and attempt are 0 when it is not known whom."""
-
-    at: Any
-    do: str
-    offset_s: float
-    task: int
-    attempt: int
-
-
-class Try(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One attempt; `detail` has the numbers behind the decision that followed."""
-
-    number: int
-    started_s: float
-    ended_s: float
-    outcome: str
-    called: bool
-    retried: bool
-    why: str
-    detail: dict[str, Any]
-    error: ErrorShape | msgspec.UnsetType = msgspec.UNSET
-    faults: list[Struck]
-
-
-class WaitShape(msgspec.Struct, forbid_unknown_fields=True):
-    """A wait between attempts, before a start time, until resumed, or until there are slots."""
-
-    started_s: float
-    ended_s: float
-    state: str
-    reason: str
-    is_over: bool
-
-
-class TaskShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One task run; `upstream` has the numbers of those it waits for, `map` what a mapped one has beside."""
-
-    number: int
-    name: str
-    key: str
-    upstream: list[int]
-    state: str
-    how: str
-    message: str
-    error: ErrorShape | msgspec.UnsetType = msgspec.UNSET
-    attempts: int
-    calls: int
-    cache: str
-    called_s: float
-    changed_s: float
-    rolled_back: bool
-    tries: list[Try]
-    waits: list[WaitShape]
-    map: MapShape | msgspec.UnsetType = msgspec.UNSET
-
-
-class ElementShape(TaskShape, kw_only=True, forbid_unknown_fields=True):
-    """One element of a mapped task, counted from 0."""
-
-    index: int
-
-
-class MapShape(msgspec.Struct, forbid_unknown_fields=True):
-    """How the elements of a mapped task stand; `elements` has those that are known one by one."""
-
-    states: dict[str, int]
-    retried: int
-    expected: int | None
-    elements: list[ElementShape]
-
-
-class BreakerShape(msgspec.Struct, forbid_unknown_fields=True):
-    """A change of a circuit breaker."""
-
-    breaker: str
-    old: str
-    new: str
-    offset_s: float
-
-
-class NoticeShape(msgspec.Struct, forbid_unknown_fields=True):
-    """Something that went wrong beside the tasks."""
-
-    task: int
-    text: str
-    offset_s: float
-
-
-class RunShape(Shape):
-    """What `show --json` prints; `run --json` adds `result`, `result_text` and `store`."""
-
-    run: str
-    name: str
-    flow: FlowState
-    scenario: str | None
-    seed: int | None
-    parent: str | None
-    parameters: dict[str, str]
-    scheduled_at: float | None
-    started_at: float
-    duration_s: float
-    is_over: bool
-    attempts: int
-    calls: int
-    waited_s: float
-    queued_s: float
-    tasks: list[TaskShape]
-    faults: list[Struck]
-    breakers: list[BreakerShape]
-    notices: list[NoticeShape]
-    variant: str | None = None
-    world: Literal["real", "simulated"] = "real"
-    result: Any = msgspec.UNSET
-    result_text: str | msgspec.UnsetType = msgspec.UNSET
-    store: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class EventShape(Shape):
@@ -339,5 +250,6 @@ SHAPES: dict[str, Any] = {
     "served": ServedRow,
     "scenarios": list[ScenarioRow],
     "comparison": ComparisonShape,
+    "variants": VariantsShape,
 }
 """The shape of each answer, by the word that `asyncflow schema` takes."""

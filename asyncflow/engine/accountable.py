@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from asyncflow.engine.element import Element
+from asyncflow.engine.hedged import HedgeRun
 from asyncflow.engine.rollback import Effect
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.outcomes import Decision
@@ -85,6 +86,16 @@ class Accountable(TaskRun):
             self._give_back()
             raise
 
+    def hedged(self, number: int) -> HedgeRun | None:
+        """Return who follows a hedge, if its slots are free: a hedge keeps nobody else waiting."""
+        if not self.account.demand:
+            return super().hedged(number)
+        request, granted = self.run.limits.ask(self.account.demand)
+        if granted is None:
+            return HedgeRun(self, number, request)
+        self.run.limits.give_back(request)
+        return None
+
     def _wait(self, state: State) -> None:
         """Say what is waited for; the handlers are not asked, since nothing was decided."""
         super()._commit(state)
@@ -109,8 +120,9 @@ class Accountable(TaskRun):
         super().recall(past)
 
     def _register(self, state: State) -> None:
-        """Let what a success did be undone should the flow run fail."""
-        if type(state) is Success and self.attempt and self.task.rollback is not None:
+        """Let what a success did be undone should the flow run fail; a fallback stands for nothing done."""
+        done = type(state) is Success and not state.fell_back
+        if done and self.attempt and self.task.rollback is not None:
             args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
             self.run.effects.append(Effect(self, args, kwargs, state.result))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asyncflow import ambient
 from asyncflow.engine.faulted import faulted
@@ -11,6 +11,7 @@ from asyncflow.engine.heartbeats import beating
 from asyncflow.engine.leftovers import Leftover, Threaded
 from asyncflow.engine.processes import Processes
 from asyncflow.engine.threads import ThreadPool
+from asyncflow.handles import innermost
 from asyncflow.travel import Errand
 from asyncflow.validation import validated
 
@@ -66,7 +67,8 @@ def in_process(task_run: TaskRun) -> Body:
         world = ambient.world()
         if world.processes is None:
             world.processes = Processes()
-        errand = Errand(task_run.task.fn, args, kwargs, task_run.about())
+        here = cast("TaskRun", innermost())  # the task run, or its hedge that makes the attempt
+        errand = Errand(task_run.task.fn, args, kwargs, here.about())
         return _answer(*await world.processes.run(errand, task_run.heartbeat))
 
     return body

@@ -132,12 +132,12 @@ class Keeping:
             return proposed
 
     async def keep(self, final: State) -> State:
-        """Keep a success for other runs and return it, saying until when.
+        """Keep a success for other runs and return it, saying until when; what stood in is not kept.
 
         Args:
             final: the success that the handlers left.
         """
-        if self._key is None or type(final) is not Success:
+        if self._key is None or type(final) is not Success or final.fell_back:
             return final
         now = self._run.wall()
         caching = self._recipe.caching

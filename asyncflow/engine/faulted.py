@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asyncflow.faults import TaskFault
+from asyncflow.handles import innermost
 
 if TYPE_CHECKING:
     from asyncflow.engine.task_run import TaskRun
@@ -27,22 +28,26 @@ def faulted(task_run: TaskRun, body: Callable[..., Any]) -> Callable[..., Any]:
     assert source is not None
 
     async def attempt(*args: Any, **kwargs: Any) -> Any:
-        struck = source.strike(
-            task_run.task.name, abs(task_run.place), task_run.attempt, index=task_run.index
-        )
+        here = _here(task_run)
+        struck = source.strike(task_run.task.name, abs(task_run.place), here.attempt, index=task_run.index)
         ahead: deque[TaskFault] = deque(sorted(struck, key=lambda fault: fault.when == "after"))
         try:
             while ahead and ahead[0].when == "before":
-                await _strike(task_run, ahead.popleft())
+                await _strike(here, ahead.popleft())
             value = await body(*args, **kwargs)
             while ahead:
-                value = await _strike(task_run, ahead.popleft(), value)
+                value = await _strike(here, ahead.popleft(), value)
             return value
         finally:
             for fault in ahead:
                 source.missed(fault)
 
     return attempt
+
+
+def _here(task_run: TaskRun) -> TaskRun:
+    """Return the task run, or its hedge that makes the attempt, which has another number."""
+    return cast("TaskRun", innermost()) if task_run.task.policy.hedge is not None else task_run
 
 
 async def _strike(task_run: TaskRun, fault: TaskFault, value: Any = None) -> Any:

@@ -14,6 +14,7 @@ from asyncflow.outcomes import (
     Refused,
     Returned,
     Signalled,
+    StoodIn,
     TimedOut,
     error_of,
 )
@@ -38,8 +39,8 @@ def proposal(outcome: Outcome, decision: Decision, attempt: int, note: str) -> S
     match outcome:
         case Returned(value) if decision.reason:
             return Failed(f"The result was not acceptable: {decision.reason}.", value, detail)
-        case Returned(value):
-            return succeeded(value, attempt)
+        case Returned():
+            return _returned(outcome, attempt)
         case Signalled(LOOP() | RETRY() as signal):
             return Failed(f"{signal!r} was not followed by an attempt: {decision.reason}.", signal, detail)
         case Signalled(signal):
@@ -50,6 +51,12 @@ def proposal(outcome: Outcome, decision: Decision, attempt: int, note: str) -> S
             return Failed(str(rejection), rejection, {**(detail or {}), "called": False})
         case Raised(raised):
             return failed(raised, note, detail)
+
+
+def _returned(outcome: Returned, attempt: int) -> Success:
+    if isinstance(outcome, StoodIn):
+        return Success(f"{outcome.reason}.", outcome.value, {"how": outcome.how, **(outcome.detail or {})})
+    return succeeded(outcome.value, attempt)
 
 
 def succeeded(value: Any, attempt: int) -> Success:

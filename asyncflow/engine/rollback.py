@@ -158,6 +158,7 @@ class _Tries:
 
     def __init__(self, note: Noter) -> None:
         self.count = 0
+        self.subject = None
         self.note = note
         self._reason = ""
 
@@ -168,6 +169,9 @@ class _Tries:
         del attempt, outcome
         self._reason = decision.reason if isinstance(decision, Enough) else ""
         return decision
+
+    def hedged(self, number: int) -> None:
+        """Have no hedge: what is undone is undone once."""
 
     def failure(self, outcome: Outcome) -> str:
         """Return why the hook failed; empty when it did not."""

@@ -12,6 +12,7 @@ from asyncflow.engine.heartbeats import beat
 from asyncflow.engine.passes import FIRST, Passes
 from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
+from asyncflow.guard import scopes
 from asyncflow.handles import Block, Handle, innermost, scope
 from asyncflow.mapping import MapPlan
 from asyncflow.signals import Signal
@@ -29,7 +30,7 @@ BEGUN = -1
 """What `waiting` says once a task run has taken its first step: no edge can be added any more."""
 
 _ASKED = (
-    *("name", "key", "attempt", "remaining", "idempotency_key", "heartbeat_detail"),
+    *("name", "key", "attempt", "hedge", "remaining", "idempotency_key", "heartbeat_detail"),
     *("loop_count", "loop_result", "resumed", "input"),
 )
 """What the body of a task may ask of its task run."""
@@ -294,11 +295,18 @@ class Wired(Stated, Handle[Any]):
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until the running attempt times out; None when it has no timeout."""
-        timeout = self.task.policy.plan.timeout
-        if timeout is None or not hasattr(self, "_started"):
-            return timeout
-        return max(0.0, self._started + timeout - self.run.record.offset())
+        """Seconds until the running attempt times out, or a deadline is over; None without either."""
+        return remaining_of(self, self._started if hasattr(self, "_started") else None)
+
+    @property
+    def hedge(self) -> int:
+        """Which hedge of the call the body runs for, from 1; 0 for the call itself."""
+        return 0
+
+    @property
+    def subject(self) -> object:
+        """What is called, for policies that remember results."""
+        return self.task.fn
 
     def heartbeat(self, detail: Any = None) -> None:
         """Say that the attempt is alive; for bodies of any kind, from any thread.
@@ -354,6 +362,20 @@ class Wired(Stated, Handle[Any]):
     def to_json(self) -> dict[str, Any]:
         """Return the detail of the event `task_called`."""
         return {"name": self.name, "key": self.key, "upstream": [other.number for other in self.fed_by]}
+
+
+def remaining_of(task_run: Wired, started: float | None) -> float | None:
+    """Return the seconds that are left for an attempt; None when nothing limits it.
+
+    Args:
+        task_run: whose attempt it is.
+        started: when it began, in seconds into the run; None before.
+    """
+    left, timeout = scopes.remaining(), task_run.task.policy.plan.timeout
+    if timeout is None:
+        return left
+    own = timeout if started is None else max(0.0, started + timeout - task_run.run.record.offset())
+    return own if left is None else min(own, left)
 
 
 def error_after(name: str, state: State) -> BaseException | None:

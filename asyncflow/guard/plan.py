@@ -1,12 +1,19 @@
-"""A policy made ready to run: what the frame needs, looked up once and not on every call."""
+"""A policy made ready to run: what the frames need, and what becomes of an attempt."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+from typing import Literal
 
-from asyncflow.ambient import World, world
-from asyncflow.errors import AttemptTimedOut, BreakerOpen, HeartbeatMissed, UsageError
-from asyncflow.guard.deadlines import Alarm, AsyncioTask, DeadlineQueue, queue_for
+from asyncflow.ambient import world
+from asyncflow.errors import AttemptTimedOut, HeartbeatMissed, InvalidPolicy, Rejected
+from asyncflow.guard import scopes
+from asyncflow.guard.around import Outer
+from asyncflow.guard.deadlines import AsyncioTask
+from asyncflow.guard.flight import Flight, flight_of
+from asyncflow.guard.found import Found
+from asyncflow.guard.hooks import told
 from asyncflow.outcomes import (
     Again,
     Decision,
@@ -18,28 +25,21 @@ from asyncflow.outcomes import (
     TimedOut,
     error_of,
 )
-from asyncflow.policy.breaker import Breaker, Circuit, CircuitState, Permit, Verdict
+from asyncflow.policy.breaker import Breaker
+from asyncflow.policy.bulkhead import Bulkhead
+from asyncflow.policy.course import Course
+from asyncflow.policy.rate_limit import RateLimit
 from asyncflow.policy.retry import Retry, decide, wait_for_admission
 from asyncflow.policy.seconds import spoken
+from asyncflow.policy.throttle import Throttle
 from asyncflow.ports import AttemptObserver
 from asyncflow.signals import Signal, sole_signal
 
+WhenRejected = Literal["fail", "wait"] | None
+"""What becomes of an attempt that a policy refuses; None: it waits where a deadline leaves room for that."""
+
 # Neither the body's answer nor ours to judge: they always reach the caller.
 TRAVELLERS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-
-
-class Flight(Alarm):
-    """One attempt on its way, with what it has to give back.
-
-    Attributes:
-        circuit: the breaker's circuit that admitted it; None when there is no breaker.
-        permit: what the circuit gave.
-    """
-
-    __slots__ = ("circuit", "permit")
-
-    circuit: Circuit | None
-    permit: Permit
 
 
 class Plan:
@@ -48,61 +48,129 @@ class Plan:
     Args:
         timeout: seconds that an attempt may take.
         retry: when attempts are repeated.
-        breaker: what may refuse them.
-        waits: whether a refused attempt waits until the breaker may admit it.
+        breaker: what stops calling a body that keeps failing.
+        throttle: what keeps attempts back by chance while few are accepted.
+        rate_limit: how many attempts there may be in a time.
+        bulkhead: how many attempts there may be at once.
+        when_rejected: what becomes of an attempt that one of them refuses.
+        outer: what stands around the attempts, or None.
 
     Attributes:
-        guards: whether an attempt takes something that it has to give back.
-        watches: whether it has to be known that the caller is cancelled during an attempt.
+        found: the states of the policies; see `find`.
+        parts: what a compiled frame is made of; empty when the general frame has to make each call.
+        budget: what retries are paid from.
+        guards: whether an attempt has something to look up, or to take and give back.
         picky: whether a returned value has to be judged, too.
+        remembers: whether a call has to remember something from one attempt to the next.
     """
 
-    __slots__ = ("_found", "_queue", "breaker", "guards", "picky", "retry", "timeout", "waits", "watches")
+    __slots__ = (
+        "_hooked",
+        "breaker",
+        "budget",
+        "bulkhead",
+        "found",
+        "guards",
+        "outer",
+        "parts",
+        "picky",
+        "rate_limit",
+        "remembers",
+        "retry",
+        "throttle",
+        "timeout",
+        "when_rejected",
+    )
 
     def __init__(
-        self, timeout: float | None, retry: Retry | None, breaker: Breaker | None, *, waits: bool
+        self,
+        timeout: float | None,
+        retry: Retry | None,
+        breaker: Breaker | None,
+        *,
+        throttle: Throttle | None,
+        rate_limit: RateLimit | None,
+        bulkhead: Bulkhead | None,
+        when_rejected: WhenRejected,
+        outer: Outer | None = None,
     ) -> None:
+        self.outer = outer
         self.timeout = timeout
         self.retry = retry
         self.breaker = breaker
-        self.waits = waits
-        self.guards = timeout is not None or breaker is not None
-        self.watches = timeout is not None or retry is not None or waits
-        self.picky = retry is not None and retry.on_result is not None
-        self._queue: DeadlineQueue | None = None
-        self._found: tuple[World, Circuit] | None = None
+        self.throttle = throttle
+        self.rate_limit = rate_limit
+        self.bulkhead = bulkhead
+        self.when_rejected = when_rejected
+        self.budget = None if retry is None else retry.budget
+        limits = (timeout, breaker, throttle, rate_limit, bulkhead)
+        self.guards = any(limit is not None for limit in limits) or self.budget is not None
+        self.picky = retry is not None and retry.looks_at_values()
+        self.remembers = retry is not None and retry.remembers()
+        self._hooked = retry is not None and retry.has_hooks()
+        self.parts = self._parts()
+        self.found = Found(self)
 
-    def depart(self, task: AsyncioTask | None, requests: int, observer: AttemptObserver | None) -> Flight:
-        """Ask the breaker, arm the timeout, and return what the attempt has to give back.
+    def _parts(self) -> frozenset[str]:
+        """Return what a compiled frame is made of; it neither judges values nor learns."""
+        is_adaptive = self.bulkhead is not None and self.bulkhead.adaptive is not None
+        is_picky = self.retry is not None and (self.retry.on_result or self.retry.within) is not None
+        if self.outer is not None or is_picky or is_adaptive or self.throttle is not None:
+            return frozenset()
+        wanted = {
+            "call": True,
+            "memory": self.remembers,
+            "budget": self.budget is not None,
+            "timeout": self.timeout is not None,
+            "breaker": self.breaker is not None,
+            "unwatched": self.breaker is not None and self.breaker.slow_after is None,
+            "watched": self.breaker is not None and self.breaker.slow_after is not None,
+            "praise": self.breaker is not None and self.breaker.on_result is None,
+            "critic": self.breaker is not None and self.breaker.on_result is not None,
+            "rate limit": self.rate_limit is not None,
+            "bulkhead": self.bulkhead is not None,
+        }
+        return frozenset(part for part, is_there in wanted.items() if is_there)
+
+    def find(self, task: AsyncioTask | None) -> Found:
+        """Return the states of the policies in the current world.
 
         Args:
-            task: the asyncio task that awaits the body.
-            requests: the task's count of cancellation requests before the attempt.
-            observer: who hears that the circuit changed.
+            task: the asyncio task that makes a call.
 
         Raises:
-            BreakerOpen: when the breaker refuses; nothing was taken.
-            InvalidPolicy: when the breaker's name is in use with other settings.
-            UsageError: when no asyncio task awaits the body.
+            InvalidPolicy: when the name of a policy is in use with other settings.
+            UsageError: when there is an attempt timeout, and no asyncio task.
         """
-        queue = self._queue
-        if self.timeout is not None and (queue is None or task is None or queue.loop is not task.get_loop()):
-            queue = self._queue = _queue_of(task, self.timeout)
-        flight = Flight()
-        flight.task = task
-        flight.fired = False
-        flight.requests = requests
-        flight.circuit = None
-        if self.breaker is not None:
-            found = self._found
-            if found is None or found[0] is not world():
-                found = self._found = _find(self.breaker)
-            circuit = found[1]
-            flight.permit = circuit.generation if circuit.quiet else _admitted(circuit, observer)
-            flight.circuit = circuit
-        if queue is not None:
-            queue.arm(flight)
-        return flight
+        found, home = self.found, world()
+        if found.world is not home or not found.is_for(task):
+            found = self.found = Found(self, home, task)
+        return found
+
+    def course(self) -> Course | None:
+        """Return what a call that begins now remembers; it has to be ended with the call.
+
+        None when it can't be had, since the name of the budget is in use with other settings. Then the first
+        attempt will tell, which looks it up.
+        """
+        assert self.retry is not None
+        try:
+            return Course(self.retry, world())
+        except InvalidPolicy:
+            return None
+
+    def patience(self) -> float:
+        """Return the seconds that an attempt may wait until it is admitted."""
+        if self.when_rejected == "fail":
+            return 0.0
+        left = scopes.remaining()
+        if left is not None:
+            return math.nextafter(left, 0.0)  # in a tie the deadline wins
+        return math.inf if self.when_rejected == "wait" else 0.0
+
+    def flight(self, task: AsyncioTask | None, requests: int) -> Flight:
+        """Return the flight of an attempt that begins now; see `find` for errors."""
+        return flight_of(self.find(task), requests)
 
     def outcome(
         self, error: BaseException, flight: Flight | None, attempt: int, before: Outcome
@@ -110,23 +178,25 @@ class Plan:
         """Return what an exception makes of an attempt, or None when it must travel on.
 
         Args:
-            error: what `depart` or the body raised.
-            flight: what `depart` returned, if it did.
+            error: what boarding or the body raised.
+            flight: the attempt, if it came to that.
             attempt: the attempt's number, from 1.
             before: what the attempt before it came to.
         """
         overdue = flight is not None and flight.disarm() and isinstance(error, asyncio.CancelledError)
         if isinstance(error, TRAVELLERS) and not overdue:
-            if flight is not None and flight.circuit is not None:
-                flight.circuit.release(flight.permit)
+            if flight is not None:
+                flight.give_back()
             return None
         # The frame that awaits the body tells nothing about it, and would tie error and outcome into a cycle.
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
         if overdue:
             return TimedOut(self._too_long(attempt, error))
-        if flight is None and self.guards and isinstance(error, BreakerOpen):
-            error.__cause__ = _cause(before)
-            return Refused(error)
+        if flight is not None and not flight.is_aboard:
+            flight.give_back()
+            if isinstance(error, Rejected):
+                error.__cause__ = _cause(before) or error.__cause__
+                return Refused(error)
         if isinstance(error, HeartbeatMissed):
             return TimedOut(error)
         signal = sole_signal(error)
@@ -138,35 +208,58 @@ class Plan:
         requests: int,
         outcome: Outcome,
         attempt: int,
+        course: Course | None,
         observer: AttemptObserver | None,
     ) -> tuple[Outcome, Decision]:
-        """Give the circuit its permit back, and return what the policies make of an outcome.
+        """Give back what the attempt took, and return what the policies make of its outcome.
 
         A function of the user's that fails while it judges (a predicate, a custom delay) makes the attempt a
         failure of its own.
+
+        Args:
+            flight: the attempt, when it took something.
+            requests: the count of requests to cancel the asyncio task, before the attempt.
+            outcome: what it came to.
+            attempt: its number, without those that no policy counts.
+            course: what the call remembers, if anything.
+            observer: who hears of changes.
         """
         try:
-            if flight is not None and flight.circuit is not None:
-                _settle(flight.circuit, flight.permit, outcome, observer)
-            decision = self._decision(requests, outcome, attempt)
+            if flight is not None:
+                flight.land(outcome, observer)
+            decision = self._decision(requests, outcome, attempt, course)
         except Exception as problem:  # noqa: BLE001 - a user's function may raise anything
             problem.add_note(f"asyncflow: raised by a function of the policy that judged {outcome!r}")
             outcome = Raised(problem)
             decision = Enough(f"a function of the policy raised {type(problem).__name__}")
+        if self._hooked and self.retry is not None:
+            decision = told(self.retry, attempt, outcome, decision)
         if observer is None and attempt > 1 and isinstance(decision, Enough):
             _note_attempts(outcome, attempt, decision)
         return outcome, decision
 
-    def _decision(self, requests: int, outcome: Outcome, attempt: int) -> Decision:
-        here = world()
-        if self.waits and isinstance(outcome, Refused):
-            decision = wait_for_admission(outcome, attempt)
+    def _decision(self, requests: int, outcome: Outcome, attempt: int, course: Course | None) -> Decision:
+        here, left = world(), scopes.remaining()
+        if self.remembers and course is None:
+            return Enough("what the call has to remember can't be had")
+        if isinstance(outcome, Refused) and self._waits(outcome, left):
+            waits = wait_for_admission if course is None else course.wait_for_admission
+            decision = waits(outcome, attempt, left=left)
+        elif course is not None:
+            decision = course.decide(outcome, attempt, here.stream("backoff"), here.wall(), left=left)
         else:
-            decision = decide(self.retry, outcome, attempt, here.stream("backoff"), here.wall())
+            decision = decide(self.retry, outcome, attempt, here.stream("backoff"), here.wall(), left=left)
         if isinstance(decision, Again) and _requests_now() > requests:
             # The body answered a cancellation with something of its own. That stands; it is not run again.
             return Enough("the caller was cancelled during the attempt")
         return decision
+
+    def _waits(self, refused: Refused, left: float | None) -> bool:
+        """Whether a refused attempt waits, instead of being a failure for the retry policy to judge."""
+        if self.when_rejected is not None:
+            return self.when_rejected == "wait"
+        after = refused.error.retry_after
+        return left is not None and after is not None and after < left
 
     def _too_long(self, attempt: int, cancelled: BaseException) -> AttemptTimedOut:
         limit = spoken(self.timeout or 0.0)
@@ -187,46 +280,8 @@ def _requests_now() -> int:
     return 0 if task is None else task.cancelling()
 
 
-def _queue_of(task: AsyncioTask | None, timeout: float) -> DeadlineQueue:
-    """Return the queue of the loop that runs the task."""
-    if task is None:
-        raise UsageError("a timeout needs an asyncio task to cancel; start one with asyncio.run")
-    return queue_for(task.get_loop(), timeout)
-
-
-def _find(breaker: Breaker) -> tuple[World, Circuit]:
-    here = world()
-    return here, breaker.circuit(here)
-
-
-def _admitted(circuit: Circuit, observer: AttemptObserver | None) -> Permit:
-    """Return the circuit's permit, or raise its refusal."""
-    old = circuit.state
-    answer = circuit.admit(world().monotonic())
-    _tell(circuit, old, observer)
-    if isinstance(answer, BreakerOpen):
-        raise answer
-    return answer
-
-
-def _settle(circuit: Circuit, permit: Permit, outcome: Outcome, observer: AttemptObserver | None) -> None:
-    """Give the circuit its permit back, with the verdict on the outcome."""
-    verdict: Verdict = "neutral"
-    old = circuit.state
-    try:
-        verdict = circuit.spec.verdict(outcome)
-    finally:
-        circuit.record(permit, verdict, world().monotonic())
-    _tell(circuit, old, observer)
-
-
 def _note_attempts(outcome: Outcome, attempt: int, decision: Enough) -> None:
     """Leave the number of attempts on the error that comes out, where nobody follows them."""
     error = error_of(outcome)
     if error is not None:
         error.add_note(f"asyncflow: {attempt} attempts were made; {decision.reason}")
-
-
-def _tell(circuit: Circuit, old: CircuitState, observer: AttemptObserver | None) -> None:
-    if observer is not None and circuit.state != old:
-        observer.note("breaker_changed", {"breaker": circuit.spec.name, "old": old, "new": circuit.state})

@@ -7,17 +7,17 @@ kind that is not known here changes nothing, so an older view can read a newer j
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from asyncflow.events import RunHeader, plain_detail
+from asyncflow.history.decisions import DECISIONS, BreakerChange, Decided, Hedge, breaker_story
 from asyncflow.history.elements import MapFold
 from asyncflow.history.notices import NOTICES
 from asyncflow.history.record import (
     PENDING,
     Attempt,
-    BreakerChange,
     Fault,
     Notice,
     RunHistory,
@@ -38,8 +38,9 @@ class _Task:
     """A task run while it is being folded; `open` is the start of the attempt in flight, or None."""
 
     __slots__ = (
-        "attempt_count", "attempts", "cache", "call_count", "called", "changed", "element_of", "faults",
-        "index", "key", "map", "name", "number", "open", "rolled_back", "state", "upstream", "wait", "waits",
+        "attempt_count", "attempts", "cache", "call_count", "called", "changed", "decisions", "element_of",
+        "faults", "hedges", "held_up", "index", "key", "left_outside", "map", "name", "number", "open",
+        "rolled_back", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:
@@ -62,6 +63,10 @@ class _Task:
         self.index: int | None = None
         self.cache = ""
         self.rolled_back = False
+        self.decisions: list[Decided] = []
+        self.hedges: list[Hedge] = []
+        self.held_up = 0.0
+        self.left_outside = False
 
     def move(self, offset: float, attempt: int, state: Standing) -> None:
         """Take a change of state."""
@@ -87,7 +92,7 @@ class _Task:
 
     def _close(self, number: int, started: float, ended: float, state: Standing) -> None:
         """Note an attempt that has ended."""
-        called = state.detail.get("called") is not False
+        called = state.detail.get("called") is not False and not self.left_outside
         self.attempt_count += 1
         self.call_count += called
         mine = tuple(fault for fault in self.faults if fault.attempt == number)
@@ -103,8 +108,10 @@ class _Task:
                 detail=state.detail,
                 error=state.error,
                 faults=mine,
+                waited=min(self.held_up, ended - started),
             )
         )
+        self.held_up, self.left_outside = 0.0, False
 
     def _unstarted(self, number: int, offset: float, state: Standing) -> None:
         """Note a try that was refused before it could start, or a crashed attempt that is tried again."""
@@ -125,9 +132,32 @@ class _Task:
             if closed.number < fault.attempt:
                 return
 
+    def decide(self, offset: float, attempt: int, kind: str, detail: Mapping[str, Any]) -> None:
+        """Take what a policy decided beside the ends of attempts."""
+        which = f"element {detail['index']}: " if "index" in detail else ""
+        self.decisions.append(Decided(offset, attempt, kind, f"{which}{DECISIONS[kind](detail)}"))
+        if kind == "hedge_started":
+            self.hedges.append(Hedge(int(detail.get("hedge", 0)), offset, offset))
+        elif kind == "hedge_ended":
+            self._end_hedge(offset, detail)
+        elif kind == "admission_waited" and self.open is not None and "hedge" not in detail:
+            self.held_up = offset - self.open[1]
+            self.left_outside = detail.get("admitted") is False
+
+    def _end_hedge(self, offset: float, detail: Mapping[str, Any]) -> None:
+        """Close the newest hedge of that number that is on its way."""
+        for place in range(len(self.hedges) - 1, -1, -1):
+            hedge = self.hedges[place]
+            if hedge.number == detail.get("hedge") and not hedge.end:
+                end, calls = str(detail.get("end", "")), int(detail.get("calls") or 0)
+                self.hedges[place] = replace(hedge, ended=offset, end=end, calls=calls)
+                self.call_count += calls
+                return
+
     def forget(self, keep: int) -> None:
-        """Drop all but the newest attempts, waits and faults; the counts stay."""
-        del self.attempts[:-keep], self.waits[:-keep], self.faults[:-keep]
+        """Drop all but the newest attempts, waits, faults and decisions; the counts stay."""
+        for kept in (self.attempts, self.waits, self.faults, self.decisions, self.hedges):
+            del kept[:-keep]
 
     def view(self, now: float, told: Iterable[_Task] = ()) -> TaskHistory:
         """Return what is known at the instant `now`; `told` are the elements of a map."""
@@ -135,7 +165,8 @@ class _Task:
         if self.open is not None:
             number, started = self.open
             mine = tuple(fault for fault in self.faults if fault.attempt == number)
-            attempts += (Attempt(number, started, max(now, started), "running", faults=mine),)
+            waited = self.held_up
+            attempts += (Attempt(number, started, max(now, started), "running", faults=mine, waited=waited),)
         if self.wait is not None:
             waits += (replace(self.wait, ended=max(now, self.wait.started)),)
         in_flight = self.open is not None
@@ -157,6 +188,8 @@ class _Task:
             index=self.index,
             cache=self.cache,
             rolled_back=self.rolled_back,
+            decisions=tuple(self.decisions),
+            hedges=tuple(hedge if hedge.end else replace(hedge, ended=now) for hedge in self.hedges),
         )
 
 
@@ -188,6 +221,8 @@ class History:
         take = _TAKERS.get(kind)
         if take is not None:
             take(self, offset, task, attempt, detail)
+        elif kind in DECISIONS:
+            self._task(task, offset).decide(offset, attempt, kind, detail)
         elif kind in NOTICES:
             self._noticed(kind, offset, task, attempt, detail)
 
@@ -272,8 +307,11 @@ class History:
             self._task(task, offset).strike(fault)
 
     def _breaker(self, offset: float, _task: int, _attempt: int, detail: Any) -> None:
-        names = (str(detail.get(key, "")).replace("_", "-") for key in ("old", "new"))
-        self._bounded(self._breakers).append(BreakerChange(offset, str(detail.get("breaker", "")), *names))
+        old, new = (str(detail.get(key, "")).replace("_", "-") for key in ("old", "new"))
+        story = breaker_story({**detail, "old": old, "new": new})
+        self._bounded(self._breakers).append(
+            BreakerChange(offset, str(detail.get("breaker", "")), old, new, story)
+        )
 
     def _handler(self, offset: float, task: int, _attempt: int, detail: Any) -> None:
         self._bounded(self._notices).append(Notice(offset, task, str(detail.get("error", ""))))

@@ -32,6 +32,10 @@ def _swallowed(detail: Mapping[str, Any]) -> str:
     return f"the attempt goes on {_seconds(detail)} after {why}; it waits at {detail.get('where')}"
 
 
+def _exceeded(detail: Mapping[str, Any]) -> str:
+    return f"breaker {detail.get('breaker')!r} would have opened {detail.get('why')}; its mode lets it not"
+
+
 def _seconds(detail: Mapping[str, Any], key: str = "seconds") -> str:
     value = detail.get(key)
     return duration(value) if isinstance(value, int | float) else "some time"
@@ -43,5 +47,6 @@ NOTICES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "heartbeat_missed": _missed,
     "loop_blocked": _blocked,
     "cancel_swallowed": _swallowed,
+    "breaker_exceeded": _exceeded,
 }
 """The sentence for an event's detail, by the event's kind."""

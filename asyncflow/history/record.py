@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from asyncflow.events import RunHeader
+from asyncflow.history.decisions import BreakerChange, Decided, Hedge
 from asyncflow.history.elements import Elements
 from asyncflow.states import BY_NAME, State, error_to_json
 
@@ -35,7 +36,12 @@ _OUTCOMES: Mapping[str, Outcome] = {
     "Scheduled": "signalled",
     "Pending": "signalled",
 }
-_ROADS: Mapping[str, Outcome] = {"by fallback": "failed", "by signal": "signalled"}
+_ROADS: Mapping[str, Outcome] = {
+    "by fallback": "failed",
+    "by hedge": "cancelled",
+    "by signal": "signalled",
+}
+_STAND_INS = ("by fallback", "by hedge")
 WAITING = frozenset(("Retrying", "Scheduled", "Paused"))
 """The states in which a task run waits for an instant or for somebody, rather than for what is upstream."""
 _NO_DETAIL: Mapping[str, Any] = {}
@@ -116,6 +122,7 @@ class Attempt:
         detail: the numbers behind the decision.
         error: what it failed with, or None.
         faults: the faults that struck it.
+        waited: seconds from its start that it waited to be admitted, by a bulkhead or a rate limit.
     """
 
     number: int
@@ -128,6 +135,12 @@ class Attempt:
     detail: Mapping[str, Any] = field(default_factory=dict)
     error: ErrorText | None = None
     faults: tuple[Fault, ...] = ()
+    waited: float = 0.0
+
+    @property
+    def begun(self) -> float:
+        """When the body began, in seconds into the run, or would have."""
+        return self.started + self.waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +162,6 @@ class Wait:
     reason: str
     detail: Mapping[str, Any] = field(default_factory=dict)
     is_over: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerChange:
-    """A circuit breaker went from one state to another, so many seconds into the run."""
-
-    offset: float
-    breaker: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +188,14 @@ class TaskHistory:
         attempts: its tries in order, the one in flight last.
         waits: its waits in order.
         attempt_count: all tries, refused ones included.
-        call_count: tries whose body ran.
+        call_count: how many bodies ran, those of hedges included.
         elements: how the elements of a mapped task stand; its tries and calls are theirs.
         element_of: the number of the mapped task that it is an element of, or 0.
         index: its place among the elements, or None.
         cache: what the cache said to it, in a sentence: why no entry was used, or why none was kept.
         rolled_back: whether what it did was undone after the flow run failed.
+        decisions: what policies decided beside the ends of its attempts, in order.
+        hedges: its hedges, in the order of their starts; of a map those of elements that are only counted.
     """
 
     number: int
@@ -209,6 +214,8 @@ class TaskHistory:
     index: int | None = None
     cache: str = ""
     rolled_back: bool = False
+    decisions: tuple[Decided, ...] = ()
+    hedges: tuple[Hedge, ...] = ()
 
     @property
     def repeats(self) -> int:
@@ -261,7 +268,7 @@ class RunHistory:
 
     @property
     def calls(self) -> int:
-        """Tries whose body ran."""
+        """How many bodies ran, those of hedges included."""
         return sum(task.call_count for task in self.tasks)
 
     @property
@@ -273,6 +280,12 @@ class RunHistory:
     def queued(self) -> float:
         """Seconds that tasks waited for slots, all of them added up."""
         return self._waited_in("Pending")
+
+    @property
+    def held_up(self) -> float:
+        """Seconds that attempts waited to be admitted, by bulkheads and rate limits, all added up."""
+        tasks = (*self.tasks, *self.elements)
+        return sum((attempt.waited for task in tasks for attempt in task.attempts), 0.0)
 
     def _waited_in(self, state: str) -> float:
         tasks = (*self.tasks, *self.elements)
@@ -315,7 +328,7 @@ def outcome_of(state: Standing) -> Outcome:
     if state.detail.get("called") is False:
         return "refused"
     error = state.error.type if state.error else ""
-    if error in ("AttemptTimedOut", "HeartbeatMissed"):
+    if error in ("AttemptTimedOut", "HeartbeatMissed", "DeadlineExceeded"):
         return "timed out"
     if error in ("RETRY", "LOOP"):
         return "signalled"
@@ -338,5 +351,7 @@ def reason_of(state: Standing) -> str:
     said = state.detail.get("reason")
     if said:
         return str(said)
+    if state.how in _STAND_INS:
+        return state.message
     default = BY_NAME[state.name].default_message if state.name in BY_NAME else ""
     return state.message if is_wait(state) and state.message != default else ""

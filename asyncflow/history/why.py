@@ -17,6 +17,7 @@ _WHAT = {
     "cancelled": "was cancelled",
     "crashed": "was cut short when the process died",
 }
+_HEDGE, _FALLBACK = "hedge", "fallback"
 _SETTLED = frozenset(("running", "succeeded", "signalled", "skipped", "paused"))
 
 
@@ -24,10 +25,18 @@ def explain(attempt: Attempt) -> str:
     """Return one sentence that says what an attempt came to, what followed, and why."""
     of = attempt.detail.get("max_attempts")
     head = f"Attempt {attempt.number} of {of}" if of else f"Attempt {attempt.number}"
-    clauses = [clause for clause in (attempt.reason.rstrip(". "), _drawn(attempt)) if clause]
+    clauses = [clause for clause in (_reason(attempt), _drawn(attempt)) if clause]
     tail = f": {'; '.join(clauses)}" if clauses else ""
     follows = "" if _tells_next(attempt) else _next(attempt)
-    return f"{head} {_WHAT[attempt.outcome]}{_error(attempt)}{follows}{tail}."
+    what = "was given up" if _HEDGE in attempt.detail else _WHAT[attempt.outcome]
+    return f"{head} {what}{_error(attempt)}{follows}{tail}."
+
+
+def _reason(attempt: Attempt) -> str:
+    """Return the decision's reason as a part of a sentence."""
+    reason = attempt.reason.rstrip(". ")
+    own = _HEDGE in attempt.detail or _FALLBACK in attempt.detail
+    return reason[:1].lower() + reason[1:] if own else reason
 
 
 def _tells_next(attempt: Attempt) -> bool:
@@ -48,7 +57,8 @@ def _next(attempt: Attempt) -> str:
         delay = attempt.detail.get("delay")
         after = f" after {duration(delay)}" if isinstance(delay, int | float) and delay > 0 else ""
         return f" and was retried{after}"
-    return "" if attempt.outcome in _SETTLED else " and was not retried"
+    stood_in = _HEDGE in attempt.detail or _FALLBACK in attempt.detail
+    return "" if stood_in or attempt.outcome in _SETTLED else " and was not retried"
 
 
 def _drawn(attempt: Attempt) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from asyncflow import ambient
 from asyncflow.events import RunHeader
+from asyncflow.history.decisions import DECISIONS
 from asyncflow.history.notices import NOTICES
 from asyncflow.history.record import Standing, standing, strike_text
 from asyncflow.human import duration
@@ -91,17 +92,19 @@ def listener(header: RunHeader, _seq: int, event: Any) -> None:
         return
     _, kind, task, attempt, detail = event
     teller = _TELLERS.get(kind)
-    if teller is None and (kind not in NOTICES or kind in _TOLD_ALREADY):
+    if teller is None and kind not in DECISIONS and (kind not in NOTICES or kind in _TOLD_ALREADY):
         return
     run = _desk.runs.get(header.id)
     if run is None:
         if len(_desk.runs) >= _MOST_RUNS:
             del _desk.runs[next(iter(_desk.runs))]
         run = _desk.runs[header.id] = _Run(header)
-    if teller is None:
-        _noticed(run, kind, task, attempt, detail)
-    else:
+    if teller is not None:
         teller(run, task, attempt, detail)
+    elif kind in DECISIONS:
+        _decided(run, kind, task, attempt, detail)
+    else:
+        _noticed(run, kind, task, attempt, detail)
 
 
 def _say(run: _Run, level: int, task: int, attempt: int, text: str, **fields: Any) -> None:
@@ -243,8 +246,16 @@ def _struck(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> No
 def _breaker(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
     level = _INFO if detail.get("new") == "closed" else _WARNING
     if _desk.least <= level:
-        text = f"Breaker {detail.get('breaker')!r}: {detail.get('old')} -> {detail.get('new')}"
+        why = f" {detail['why']}" if detail.get("new") == "open" and detail.get("why") else ""
+        text = f"Breaker {detail.get('breaker')!r}: {detail.get('old')} -> {detail.get('new')}{why}"
         _say(run, level, task, attempt, text, breaker=detail.get("breaker"))
+
+
+def _decided(run: _Run, kind: str, task: int, attempt: int, detail: Mapping[str, Any]) -> None:
+    level = _WARNING if kind == "fell_back" else _INFO
+    if _desk.least <= level:
+        text = DECISIONS[kind](detail)
+        _say(run, level, task, attempt, text[:1].upper() + text[1:])
 
 
 def _handler(run: _Run, task: int, attempt: int, detail: Mapping[str, Any]) -> None:

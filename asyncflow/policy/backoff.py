@@ -1,8 +1,8 @@
 """Backoff: how long to wait after a failed attempt, before chance has its say.
 
 A backoff is an immutable value that many callers may share, since it keeps no count: `bound(attempt)`
-answers for any attempt at any time. The jitter draw happens below the bound, after the cap, so that it
-never piles up at the cap.
+answers for any attempt at any time. What a jitter has to know of the past, the wait before, is brought by
+the caller. The jitter draw happens below the bound, after the cap, so that it never piles up at the cap.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from asyncflow.policy.seconds import Seconds, seconds
 LONGEST = 365 * 24 * 3600.0
 """The bound of a delay that grows without a cap, in seconds: a year, which still makes a valid date."""
 
-Jitter = Literal["none", "full", "equal"]
-"""How chance shortens a delay; see `drawn`."""
+Jitter = Literal["none", "full", "equal", "decorrelated"]
+"""From which range chance draws a wait; see `reach`."""
 
 
 class Backoff(ABC):
@@ -32,6 +32,10 @@ class Backoff(ABC):
     @abstractmethod
     def bound(self, attempt: int) -> float:
         """Return the longest wait, in seconds, after attempt number `attempt` (from 1) has failed."""
+
+    def growth(self) -> tuple[float, float] | None:
+        """Return where decorrelated jitter starts and ends, in seconds; None when it can't grow."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,9 @@ class _Exponential(Backoff):
             return min(self.cap, self.base * self.factor ** (attempt - 1))
         except OverflowError:  # attempt 1,025 with factor 2; zero grows to zero all the same
             return self.cap if self.base else 0.0
+
+    def growth(self) -> tuple[float, float]:
+        return min(self.base, self.cap), self.cap
 
     def __repr__(self) -> str:
         factor = "" if self.factor == 2 else f", factor={self.factor:g}"
@@ -154,25 +161,56 @@ def delays(given: Backoff | Seconds | Sequence[Seconds] | Callable[[int], Second
     )
 
 
-def drawn(jitter: Jitter, bound: float, random: Random) -> float:
-    """Return the wait that chance makes of a bound.
+def reach(jitter: Jitter, backoff: Backoff, attempt: int, previous: float = 0.0) -> tuple[float, float]:
+    """Return the shortest and the longest wait that chance may draw, in seconds.
 
-    "none" waits the bound, "full" anything between 0 and the bound, "equal" at least half of it (M. Brooker,
-    "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+    "none" leaves it no choice, "full" all between 0 and the bound, "equal" the upper half of that.
+    "decorrelated" does not look at the attempt but at the wait before: from the backoff's base to three times
+    that wait (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). There the draw is
+    cut off at the cap, where two of three draws then lie; here the range is.
+
+    Args:
+        jitter: the kind.
+        backoff: what bounds the wait.
+        attempt: the number of the attempt that failed, from 1.
+        previous: the wait before that attempt, in seconds; 0 when there was none.
     """
-    if jitter == "none":
-        return bound
-    if jitter == "full":
-        return bound * random.random()
-    return bound * (0.5 + 0.5 * random.random())
+    if jitter == "decorrelated":
+        base, cap = backoff.growth() or (0.0, LONGEST)
+        return base, min(cap, 3 * max(base, previous))
+    bound = backoff.bound(attempt)
+    return bound * _LEAST[jitter], bound
 
 
-def checked_jitter(jitter: Jitter) -> Jitter:
-    """Return `jitter` when it is one of the three kinds, else raise InvalidPolicy."""
+_LEAST = {"none": 1.0, "full": 0.0, "equal": 0.5}
+"""The part of the bound that is waited whatever chance says."""
+
+
+def foreseen(jitter: Jitter, backoff: Backoff) -> float:
+    """Return the shortest first wait, in seconds; 0 where a function of the user's says it when it comes."""
+    return 0.0 if isinstance(backoff, _Custom) else reach(jitter, backoff, 1)[0]
+
+
+def drawn(least: float, most: float, random: Random) -> float:
+    """Return a wait between two bounds; where they leave no choice, nothing is drawn."""
+    return least if least == most else least + (most - least) * random.random()
+
+
+def checked_jitter(jitter: Jitter, backoff: Backoff) -> Jitter:
+    """Return `jitter` when it is one of the kinds and has in the backoff what it needs.
+
+    Raises:
+        InvalidPolicy: when it is not, or has not.
+    """
     kinds = get_args(Jitter)
     if jitter not in kinds:
         hint = did_you_mean(str(jitter), kinds)
         raise InvalidPolicy(f"jitter={jitter!r} must be one of {', '.join(map(repr, kinds))}.{hint}")
+    if jitter == "decorrelated" and backoff.growth() is None:
+        raise InvalidPolicy(
+            f"jitter='decorrelated' grows from a base to a cap, which delay={backoff!r} has not; "
+            "use delay=exponential(0.2, cap=5.0), or jitter='full'"
+        )
     return jitter
 
 

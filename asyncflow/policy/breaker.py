@@ -1,255 +1,194 @@
-"""The circuit breaker: a state machine that stops calling what keeps failing, and probes whether it is well.
+"""The circuit breaker: stops calling what keeps failing, and probes whether it is well again.
 
-It never waits and never reads a clock: the caller brings the time. Every change of state begins a new
-generation; a call carries the generation that admitted it, and a result from an older one changes nothing.
+What is declared here is immutable; the state, a `Circuit`, lives in the world.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
-from typing import Final, Literal, NewType
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, Literal, cast
 
 from asyncflow.ambient import World, world
-from asyncflow.errors import BreakerOpen, IllegalMove, InvalidPolicy
 from asyncflow.outcomes import Outcome, Refused, Returned
-from asyncflow.policy.matching import Errors, checked, counts, failure_of
-from asyncflow.policy.seconds import Seconds, seconds, spoken
+from asyncflow.policy.backoff import exponential
+from asyncflow.policy.breaker_settings import FAILURES, checked_mode, settled
+from asyncflow.policy.circuit import OPEN_FOR, Circuit, Verdict
+from asyncflow.policy.matching import Errors, counts, excluded, failure_of
+from asyncflow.policy.rates import Rates
+from asyncflow.policy.reading import Mode, Reading
+from asyncflow.policy.seconds import Seconds, seconds
+from asyncflow.policy.watched import WatchedCircuit
+from asyncflow.policy.windows import CountWindow, Streak, TimeWindow, Window
 from asyncflow.signals import SUCCESS
 
-CircuitState = Literal["closed", "open", "half-open"]
-Verdict = Literal["success", "failure", "neutral"]
 
-Permit = NewType("Permit", int)
-"""The right to make one call: the generation that gave it. Every permit is given back once."""
-
-MOVES: Final[dict[CircuitState, frozenset[CircuitState]]] = {
-    "closed": frozenset({"open"}),
-    "open": frozenset({"half-open", "closed"}),
-    "half-open": frozenset({"open", "closed"}),
-}
-"""The legal moves; staying is legal and silent."""
-
-# An instant that was reached by adding a wait to another instant may fall short of it by rounding, and a
-# loop's timer by the resolution of its clock. Waiting exactly `retry_after` must be enough all the same.
-_SLACK = 1e-6
-
-# Nobody knows when a probe will answer: ask again within these bounds, in seconds.
-_SOONEST, _LATEST = 0.01, 1.0
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Breaker:
-    """Stop calling after `failures` failures in a row; after `open_for`, let `probes` calls try.
+    """Stop calling what keeps failing; after `open_for`, let `probes` calls try.
 
     While the circuit is open, and for calls beyond the probes, the body is not called and `BreakerOpen` is
-    raised. The circuit closes when all probes succeed and opens again when one fails. Uses of the same name
-    share one circuit per world.
+    raised. Uses of the same name share one circuit per world.
+
+    The circuit opens after `failures` failures in a row or, with a window, when the share of failed or of
+    slow calls in it reaches a rate. It closes when all probes have answered well, and opens again when one
+    failed or, with a window, when the probes' shares reach a rate.
 
     Args:
         name: what the circuit protects, such as a service.
-        failures: how many failures in a row open the circuit.
+        failures: how many failures in a row open the circuit; 5 when there is no window.
         open_for: how long it stays open before a probe, in seconds or a timedelta; infinity means for good.
+            Or a function of the `Reading` at that moment that returns the length.
         probes: how many trial calls there are, and how many at once.
         on: what counts as a failure: an exception type, a tuple of types, or a predicate. Other errors are
             neutral: neither success nor failure. Rejections by other policies are neutral unless `on` names
             their type.
+        ignore: errors that are neutral even though `on` means them, in the same forms.
+        on_result: a predicate of the returned value; true means that the call failed.
+        window: how many of the newest calls are looked at, 2 or more.
+        window_for: or how many of the newest seconds, as a number or a timedelta, in ten slices.
+        failure_rate: the share of failures in the window that opens the circuit, up to 1; 0.5 by default.
+        slow_after: how long a call takes that is slow, in seconds or a timedelta. A call in flight counts as
+            soon as it is slow.
+        slow_rate: the share of slow calls in the window that opens the circuit, up to 1; 0.5 by default.
+        min_calls: how many calls it takes to speak of a share, 2 or more; 20 by default, and never more than
+            the window has.
+        grow: how many times longer each next opening is, until the circuit closes.
+        max_open_for: what no opening that grows exceeds, in seconds or a timedelta; None for a year.
+        half_open_for: how long the probes may take to answer, all together, in seconds or a timedelta; None
+            for as long as they want.
+        half_open_to: what becomes of the circuit then: "open" or "closed".
+        mode: "normal"; "forced-open" refuses all calls; "disabled" admits all and counts none; "metrics-only"
+            counts, and tells once when it would have opened.
 
     Raises:
-        InvalidPolicy: when a setting is out of range.
+        InvalidPolicy: when a setting is out of range or contradicts another one.
     """
 
     name: str
-    failures: int = 5
-    open_for: Seconds = 30.0
+    failures: int | None = None
+    open_for: Seconds | Callable[[Reading], Seconds] = OPEN_FOR
     _: KW_ONLY
     probes: int = 1
     on: Errors = Exception
+    ignore: Errors = ()
+    on_result: Callable[[Any], bool] | None = None
+    window: int | None = None
+    window_for: Seconds | None = None
+    failure_rate: float | None = None
+    slow_after: Seconds | None = None
+    slow_rate: float | None = None
+    min_calls: int | None = None
+    grow: float = 1.0
+    max_open_for: Seconds | None = None
+    half_open_for: Seconds | None = None
+    half_open_to: Literal["open", "closed"] = "open"
+    mode: Mode = "normal"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise InvalidPolicy(
-                f"name={self.name!r} must be a text that says what is protected, such as 'payments'"
-            )
-        for setting in ("failures", "probes"):
-            count = getattr(self, setting)
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise InvalidPolicy(
-                    f"{setting}={count!r} must be a whole number, 1 or more; use 1 for the strictest"
-                )
-        checked(self.on, "on")
-        object.__setattr__(self, "open_for", seconds(self.open_for, "open_for", endless=True))
+        for setting, value in settled(self).items():
+            object.__setattr__(self, setting, value)
 
-    def circuit(self, where: World | None = None) -> Circuit:
-        """Return the circuit of this name in a world, by default the current one; made closed on first use.
-
-        Raises:
-            InvalidPolicy: when the name is already in use with other settings.
-        """
-        home = where or world()
-        return home.shared("breaker", self.name, self, lambda: Circuit(self, home.monotonic))
+    # -- what the circuit asks -----------------------------------------------------------------------------
 
     def verdict(self, outcome: Outcome) -> Verdict:
         """Return what an outcome says about the health of what is called."""
         if isinstance(outcome, Returned):
-            return "success"
+            return "failure" if self.on_result is not None and self.on_result(outcome.value) else "success"
         if isinstance(outcome, Refused):
             return "neutral"
         error = failure_of(outcome)
         if isinstance(error, SUCCESS):
             return "success"
-        return "failure" if counts(error, self.on) else "neutral"
+        return "failure" if counts(error, self.on) and not excluded(error, self.ignore) else "neutral"
 
+    @property
+    def rates(self) -> Rates | None:
+        """The shares that are too much; None where failures in a row are."""
+        if self.failure_rate is None or self.min_calls is None:
+            return None
+        if self.slow_after is None or self.slow_rate is None:
+            return Rates(self.failure_rate, self.min_calls)
+        return Rates(
+            self.failure_rate, self.min_calls, self.slow_rate, seconds(self.slow_after, "slow_after")
+        )
 
-class Circuit:
-    """The state of a breaker.
+    @property
+    def patience(self) -> float:
+        """How many seconds the probes may take to answer."""
+        return math.inf if self.half_open_for is None else seconds(self.half_open_for, "half_open_for")
 
-    Args:
-        spec: its settings.
-        clock: the world's monotonic clock, read by `repr` alone.
+    def window_of_calls(self) -> Window:
+        """Return an empty window of the kind that is declared."""
+        if self.rates is None:
+            return Streak(self.failures or FAILURES)
+        if self.window is not None:
+            return CountWindow(self.window, self.rates)
+        return TimeWindow(seconds(cast("float", self.window_for), "window_for"), self.rates)
 
-    Attributes:
-        state: "closed", "open" or "half-open". Time alone changes nothing: an open circuit stays open until a
-            call asks.
-        streak: failures in a row, up to the one that opened the circuit.
-        generation: grows with every change of state.
-        quiet: closed without a failure, so that a success changes nothing and need not be recorded.
-    """
-
-    __slots__ = (
-        "_clock",
-        "_due",
-        "_open_for",
-        "_out",
-        "_passed",
-        "generation",
-        "quiet",
-        "spec",
-        "state",
-        "streak",
-    )
-
-    def __init__(self, spec: Breaker, clock: Callable[[], float]) -> None:
-        self.spec = spec
-        self.state: CircuitState = "closed"
-        self.streak = 0
-        self.generation = Permit(0)
-        self.quiet = True
-        self._clock = clock
-        self._open_for = seconds(spec.open_for, "open_for", endless=True)
-        self._due = 0.0  # when an open circuit may be probed
-        self._out = 0  # probes that have not answered
-        self._passed = 0  # probes that succeeded
-
-    def admit(self, now: float) -> Permit | BreakerOpen:
-        """Return a permit for one call, or the refusal; the only place where an open circuit turns half-open.
+    def open_time(self, reading: Reading) -> float:
+        """Return for how many seconds the circuit opens.
 
         Args:
-            now: the world's monotonic time.
-        """
-        if self.state == "open" and self.probe_due(now):
-            self.move("half-open", now)
-        if self.state == "open":
-            return self._refusal(now)
-        if self.state == "half-open":
-            if self._out + self._passed >= self.spec.probes:
-                return self._refusal(now)
-            self._out += 1
-        return self.generation
-
-    def record(self, permit: Permit, verdict: Verdict, now: float) -> None:
-        """Give a permit back with what came of the call.
-
-        Args:
-            permit: what `admit` gave.
-            verdict: "neutral" also for a call that was cancelled: it says nothing about health.
-            now: the world's monotonic time.
-        """
-        if permit != self.generation:
-            return
-        if self.state == "half-open":
-            self._record_probe(verdict, now)
-        elif verdict == "success":
-            self.streak, self.quiet = 0, True
-        elif verdict == "failure":
-            self.streak, self.quiet = self.streak + 1, False
-            if self.streak >= self.spec.failures:
-                self.move("open", now)
-
-    def release(self, permit: Permit) -> None:
-        """Give back the permit of a call that says nothing about health, because it was cancelled, say."""
-        if permit == self.generation and self.state == "half-open":
-            self._out -= 1
-
-    def _record_probe(self, verdict: Verdict, now: float) -> None:
-        self._out -= 1
-        if verdict == "failure":
-            self.move("open", now)
-        elif verdict == "success":
-            self._passed += 1
-            if self._passed == self.spec.probes:
-                self.move("closed", now)
-
-    def probe_due(self, now: float) -> bool:
-        """Return whether the circuit is open and has been for as long as it should."""
-        return self.state == "open" and now >= self._due - _SLACK
-
-    def retry_after(self, now: float) -> float | None:
-        """Return the seconds until it makes sense to ask again, 0 when that is now; None when that is never.
-
-        Waiting exactly so long is enough for an open circuit. In half-open nobody can know when the probes
-        answer, and this is a pause between two questions.
-        """
-        if self.state == "open":
-            return max(0.0, self._due - now) if self._due < math.inf else None
-        if self.state == "half-open" and self._out + self._passed >= self.spec.probes:
-            return min(_LATEST, max(_SOONEST, self._open_for))
-        return 0.0
-
-    def move(self, new: CircuitState, now: float) -> None:
-        """Change the state and begin a new generation; moving to the state that is there changes nothing.
+            reading: the circuit at that moment, this opening counted.
 
         Raises:
-            IllegalMove: when `MOVES` does not join the two, as closed and half-open.
+            InvalidPolicy: when the function that was given returns no length of time.
         """
-        if new == self.state:
-            return
-        if new not in MOVES[self.state]:
-            raise IllegalMove(
-                f"breaker {self.spec.name!r} can't go from {self.state} to {new}; "
-                "see asyncflow.policy.breaker.MOVES"
-            )
-        self.state = new
-        self.generation = Permit(self.generation + 1)
-        self._out = self._passed = 0
-        self.quiet = new == "closed"
-        if new == "closed":
-            self.streak = 0
-        elif new == "open":
-            self._due = now + self._open_for
+        if callable(self.open_for):
+            name = getattr(self.open_for, "__qualname__", repr(self.open_for))
+            return seconds(self.open_for(reading), f"{name}(reading)", endless=True, hint="return seconds")
+        if self.grow == 1:
+            return seconds(self.open_for, "open_for", endless=True)
+        return exponential(self.open_for, factor=self.grow, cap=self.max_open_for).bound(reading.openings)
 
-    def _refusal(self, now: float) -> BreakerOpen:
-        after = self.retry_after(now)
-        hint = (
-            "it stays open until it is closed by hand" if after is None else f"ask again in {spoken(after)}"
-        )
-        why = f"open after {self.streak} failures in a row"
-        if self.state == "half-open":
-            why = f"half-open and waits for {self._out} of {self.spec.probes} probes"
-        return BreakerOpen(f"breaker {self.spec.name!r} is {why}; {hint}", retry_after=after)
+    # -- the circuit of the current world ------------------------------------------------------------------
+
+    def circuit(self, where: World | None = None) -> Circuit:
+        """Return the circuit of this name in a world, by default the current one; made on first use.
+
+        Raises:
+            InvalidPolicy: when the name is already in use with other settings.
+        """
+        home = where or world()
+        kind = Circuit if self.slow_after is None else WatchedCircuit
+        return home.shared("breaker", self.name, self, lambda: kind(self, home.monotonic))
+
+    def open(self, lasting: Seconds | None = None) -> None:
+        """Open the circuit of the current world by hand.
+
+        Args:
+            lasting: seconds, or a timedelta, until a probe; infinity for good, None for `open_for`.
+
+        Raises:
+            UsageError: when the mode is not "normal".
+        """
+        circuit = self.circuit()
+        circuit.open(circuit.clock(), lasting)
+
+    def close(self) -> None:
+        """Close the circuit of the current world by hand; this ends a forced opening, too."""
+        circuit = self.circuit()
+        circuit.close(circuit.clock())
+
+    def reset(self) -> None:
+        """Let the circuit of the current world begin anew, in the mode that is declared."""
+        self.circuit().reset()
+
+    def isolate(self) -> None:
+        """Refuse all calls until `close`, `reset` or `switch`: the same as `switch("forced-open")`."""
+        self.switch("forced-open")
+
+    def switch(self, mode: Mode) -> None:
+        """Change the mode of the current world's circuit, which forgets all calls."""
+        self.circuit().switch(checked_mode(mode))
 
     def __repr__(self) -> str:
-        return f"<Breaker {self.spec.name} {self._story(self._clock())}>"
-
-    def _story(self, now: float) -> str:
-        """Return the state and its counts in a few words."""
-        failures = f"{self.streak}/{self.spec.failures} failures"
-        if self.state == "closed":
-            return f"closed, {failures}"
-        if self.state == "half-open":
-            return f"half-open, {self._out}/{self.spec.probes} probes out, {self._passed} passed"
-        if self.probe_due(now):
-            return f"open, probe due, {failures}"
-        left = self._due - now
-        return f"open, {failures}, {'for good' if left == math.inf else f'half-open in {left:.1f}s'}"
+        """Return what is declared otherwise than by default."""
+        told = [repr(self.name)]
+        for each in fields(self)[1:]:
+            value = getattr(self, each.name)
+            if value != each.default:
+                told.append(f"{each.name}={value!r}")
+        return f"Breaker({', '.join(told)})"

@@ -14,15 +14,20 @@
     calls        tries whose body ran
     waited_s     seconds between attempts, all tasks added up
     queued_s     seconds of waiting for slots, all tasks added up
+    held_up_s    seconds of attempts that waited to be admitted by bulkheads and rate limits, all added up
     tasks        a list in the order of calls: {number, name, key, upstream [numbers], state, how, message,
                  error?, attempts, calls, cache, called_s, changed_s, rolled_back, tries [...], waits
-                 [...]}; of a mapped task also map {states {name: count}, retried, expected, elements
-                 [like tasks, with index]}, where elements has those that are known one by one
-    tries        {number, started_s, ended_s, outcome, called, retried, why, detail, error?, faults [...]}
+                 [...], decisions [...], hedges [...]}; of a mapped task also map {states {name: count},
+                 retried, expected, elements [like tasks, with index]}, where elements has those that are
+                 known one by one
+    tries        {number, started_s, ended_s, held_up_s, outcome, called, retried, why, detail, error?,
+                 faults [...]}
     cache        what the cache said to the task, in a sentence; empty when nothing
     waits        {started_s, ended_s, state, reason, is_over}
+    decisions    {offset_s, attempt, kind, text}, what policies decided beside the ends of attempts
+    hedges       {number, started_s, ended_s, end, calls}
     faults       {at, do, offset_s, task, attempt}, every one of the run
-    breakers     {breaker, old, new, offset_s}
+    breakers     {breaker, old, new, offset_s, text}
     notices      {task, text, offset_s}, what went wrong beside the tasks
     variant      of the scenario, null when it was the scenario itself
     world        real, or simulated: in virtual time
@@ -62,10 +67,17 @@ def run_to_json(history: RunHistory) -> dict[str, Any]:
         "calls": history.calls,
         "waited_s": history.waited,
         "queued_s": history.queued,
+        "held_up_s": history.held_up,
         "tasks": [{**_task(task), **_map(task, history)} for task in history.tasks],
         "faults": [_fault(fault) for fault in history.faults],
         "breakers": [
-            {"breaker": change.breaker, "old": change.old, "new": change.new, "offset_s": change.offset}
+            {
+                "breaker": change.breaker,
+                "old": change.old,
+                "new": change.new,
+                "offset_s": change.offset,
+                "text": change.text,
+            }
             for change in history.breakers
         ],
         "notices": [
@@ -103,6 +115,20 @@ def _task(task: TaskHistory) -> dict[str, Any]:
         "rolled_back": task.rolled_back,
         "tries": [_attempt(attempt) for attempt in task.attempts],
         "waits": [_wait(wait) for wait in task.waits],
+        "decisions": [
+            {"offset_s": one.offset, "attempt": one.attempt, "kind": one.kind, "text": one.text}
+            for one in task.decisions
+        ],
+        "hedges": [
+            {
+                "number": hedge.number,
+                "started_s": hedge.started,
+                "ended_s": hedge.ended,
+                "end": hedge.end,
+                "calls": hedge.calls,
+            }
+            for hedge in task.hedges
+        ],
     }
 
 
@@ -126,6 +152,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.number,
         "started_s": attempt.started,
         "ended_s": attempt.ended,
+        "held_up_s": attempt.waited,
         "outcome": attempt.outcome,
         "called": attempt.called,
         "retried": attempt.retried,

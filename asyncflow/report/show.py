@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, tzinfo
 
 from asyncflow.events import RunHeader
 from asyncflow.history.record import Attempt, ErrorText, RunHistory, TaskHistory, strike_text
 from asyncflow.history.why import explain
 from asyncflow.report.canvas import Line, Look, Piece, cells, cropped, fit, wrapped
+from asyncflow.report.lanes import breaker_style
 from asyncflow.report.timeline import header_line, timeline
 from asyncflow.report.words import ago, counts_of, duration, fill, mark, mark_of, plural
 
 _MOST_STORIES = 30
 _MOST_ATTEMPTS = 20
+_MOST_CHANGES = 20
 _LABEL = 12
 
 
@@ -41,6 +43,7 @@ def show(
     if history.tasks:
         lines += [[], *timeline(history, look, elements=elements)[1:]]
     lines += _stories(history, look)
+    lines += _breakers(history, look)
     lines += _notices(history, look)
     return [cropped(line, look.width, look) for line in lines]
 
@@ -87,6 +90,7 @@ def _facts(history: RunHistory, look: Look, now: float, zone: tzinfo | None) -> 
         "attempts": attempts if history.tasks else "",
         "waited": f"{duration(history.waited)} in all between attempts" if history.waited else "",
         "queued": f"{duration(history.queued)} in all for slots" if history.queued else "",
+        "held up": f"{duration(history.held_up)} in all to be admitted" if history.held_up else "",
         "faults": f"{len(history.faults):,} injected" if history.faults else "",
         "parameters": ", ".join(f"{name}={value}" for name, value in header.parameters.items()),
         "part of": header.parent or "",
@@ -128,7 +132,7 @@ def _has_story(task: TaskHistory) -> bool:
     plain = task.state.name in ("Success", "Pending", "Running") and task.state.how in ("", "at once")
     tries = 0 if task.elements is not None else task.attempt_count
     struck = any(attempt.faults for attempt in task.attempts)
-    return not plain or bool(task.cache) or task.rolled_back or tries > 1 or struck
+    return not plain or bool(task.cache or task.decisions) or task.rolled_back or tries > 1 or struck
 
 
 def _story(task: TaskHistory, look: Look) -> list[Line]:
@@ -156,6 +160,9 @@ def _story(task: TaskHistory, look: Look) -> list[Line]:
             lines += _paragraph(f"{duration(wait.ended - wait.started)}: {wait.reason}", 2, look)
     for attempt in task.attempts[-_MOST_ATTEMPTS:]:
         lines += _attempt(attempt, look)
+        lines += _decided(task, {attempt.number}, look)
+    told = {attempt.number for attempt in task.attempts}
+    lines += _decided(task, {one.attempt for one in task.decisions} - told, look)
     if error is not None and error != last and error.text not in task.state.message:
         lines += _error(error, 2, look)
     return lines
@@ -188,6 +195,19 @@ def _attempt(attempt: Attempt, look: Look) -> list[Line]:
     return lines + (_error(attempt.error, 7, look) if attempt.error else [])
 
 
+def _decided(task: TaskHistory, attempts: Collection[int], look: Look) -> list[Line]:
+    """Return what policies decided during these attempts; that it fell back is the attempt's own story."""
+    told = [
+        one
+        for one in task.decisions
+        if one.attempt in attempts and not (one.kind == "fell_back" and task.state.how == "by fallback")
+    ]
+    lines: list[Line] = []
+    for one in told[-_MOST_ATTEMPTS:]:
+        lines += _paragraph(f"{look.sign('dot')} at {duration(one.offset)}, {one.text}", 7, look, "waiting")
+    return lines
+
+
 def _error(error: ErrorText, indent: int, look: Look) -> list[Line]:
     """Return an exception's type, text and notes."""
     lines: list[Line] = []
@@ -200,6 +220,20 @@ def _paragraph(text: str, indent: int, look: Look, style: str = "plain") -> list
     """Return a text wrapped behind an indent."""
     lines: Iterable[str] = wrapped(text, max(8, look.width - indent), look)
     return [[Piece(" " * indent), Piece(line, style)] for line in lines]
+
+
+def _breakers(history: RunHistory, look: Look) -> list[Line]:
+    """Return what became of the breakers, in order; of very many changes the first ones."""
+    changes = history.breakers
+    lines: list[Line] = [[]] if changes else []
+    for change in changes[:_MOST_CHANGES]:
+        sign = look.sign(change.new) if change.new in ("open", "closed", "half-open") else look.sign("dot")
+        text = look.clean(f"at {duration(change.offset)}, {change.text}")
+        lines.append([Piece(f"{sign} ", breaker_style(change.new)), Piece(text)])
+    if len(changes) > _MOST_CHANGES:
+        more = plural(len(changes) - _MOST_CHANGES, "more change")
+        lines.append([Piece(f"{look.sign('cut')} and {more} of breakers", "dim")])
+    return lines
 
 
 def _notices(history: RunHistory, look: Look) -> list[Line]:

@@ -63,13 +63,20 @@ def draw_track(task: TaskHistory, axis: Axis, look: Look, note: str = "") -> Lin
     for cell in axis.grid():
         row[cell] = (look.sign("grid"), "dim")
     blocks = place(task.attempts, axis, look)
-    for wait in task.waits:
+    for wait in (*task.waits, *_admissions(task)):
         _draw_wait(row, wait, blocks, axis, look)
     for block in blocks:
         _draw_block(row, block, look)
     if not task.attempts and not task.waits:
         _draw_message(row, note or task.state.message, task.called, axis, look)
     return merged(row)
+
+
+def _admissions(task: TaskHistory) -> list[Wait]:
+    """Return the waits of attempts that had to be admitted first."""
+    return [
+        Wait(attempt.started, attempt.begun, "Running", "") for attempt in task.attempts if attempt.waited
+    ]
 
 
 def place(attempts: Sequence[Attempt], axis: Axis, look: Look) -> list[Block]:
@@ -79,7 +86,7 @@ def place(attempts: Sequence[Attempt], axis: Axis, look: Look) -> list[Block]:
         blocks[-1] = replace(blocks[-1], is_end=True)
     if sum(block.least(look) for block in blocks) <= axis.width:
         settled = _settle(blocks, axis, look)
-        if all(abs(block.left - axis.cell(block.first.started)) <= _FARTHEST for block in settled):
+        if all(abs(block.left - axis.cell(block.first.begun)) <= _FARTHEST for block in settled):
             return settled
     return _settle(_join_crowded(blocks, axis, look), axis, look)
 
@@ -90,7 +97,7 @@ def _join_crowded(blocks: Sequence[Block], axis: Axis, look: Look) -> list[Block
     joined: list[Block] = []
     for block in crowd:
         before = joined[-1] if joined else None
-        if before and axis.cell(block.first.started) < axis.cell(before.first.started) + before.least(look):
+        if before and axis.cell(block.first.begun) < axis.cell(before.first.begun) + before.least(look):
             joined[-1] = _join(before, block)
         else:
             joined.append(block)
@@ -112,7 +119,7 @@ def _settle(blocks: list[Block], axis: Axis, look: Look) -> list[Block]:
     settled: list[Block] = []
     free = 0
     for block in blocks:
-        left = max(free, axis.cell(block.first.started))
+        left = max(free, axis.cell(block.first.begun))
         free = max(left + block.least(look), axis.edge(block.last.ended))
         settled.append(replace(block, left=left, right=free))
     limit = axis.width
@@ -140,9 +147,9 @@ def _draw_block(row: list[_Cell], block: Block, look: Look) -> None:
 
 def _draw_wait(row: list[_Cell], wait: Wait, blocks: list[Block], axis: Axis, look: Look) -> None:
     """Draw the dashes of a wait in the room between its neighbours, with its length where there is room."""
-    at = bisect_right(blocks, wait.started, key=lambda block: block.first.started)
+    at = bisect_right(blocks, wait.started, key=lambda block: block.first.begun)
     before, after = blocks[at - 1] if at else None, blocks[at] if at < len(blocks) else None
-    if before and before.first is not before.last and before.last.started >= wait.ended:
+    if before and before.first is not before.last and before.last.begun >= wait.ended:
         return
     left = before.right if before else axis.cell(wait.started)
     right = after.left if after and wait.is_over else axis.edge(wait.ended)

@@ -66,6 +66,7 @@ MARKS: Mapping[str, Mark] = {
 _ROADS: Mapping[str, Mark] = {
     "after retry": Mark("↻", "+", "Success after retry", "success"),
     "by fallback": Mark("↪", "+", "Success by fallback", "success"),
+    "by hedge": Mark("⇉", "+", "Success by hedge", "success"),
     "by signal": Mark("✓", "+", "Success by signal", "signal"),
     "by handler": Mark("✓", "+", "Success by handler", "success"),
 }

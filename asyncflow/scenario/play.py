@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 from asyncflow import ambient, parameters
@@ -20,16 +18,15 @@ from asyncflow.scenario.fires import check_fires
 from asyncflow.scenario.format import Expect, Scenario
 from asyncflow.scenario.homes import Homes
 from asyncflow.scenario.load import report
-from asyncflow.scenario.policies import adapter
+from asyncflow.scenario.policies import check_policies
 from asyncflow.scenario.repeats import repeated
 from asyncflow.scenario.resolve import task_faults
 from asyncflow.scenario.stage import Stage
 from asyncflow.scenario.support import unsupported
-from asyncflow.scenario.tasks import check_tasks
+from asyncflow.scenario.tasks import check_tasks, in_reach
 from asyncflow.scenario.verdict import Report
 from asyncflow.scenario.worlds import world_for
 from asyncflow.targets import load_flow
-from asyncflow.task import Task
 
 _MOST_SEEDS = 1_000_000
 
@@ -98,7 +95,7 @@ def prepare(
         reason = f"{scenario.flow} has no schedule to follow; leave fires out, and it is run once"
         report(scenario.source, [(("fires",), reason)])
     task_faults(scenario)
-    adapter(scenario, variant)
+    check_policies(scenario, variant, in_reach(flow))
     names, complete = flow.task_names()
     if complete:
         check_tasks(scenario, names)
@@ -168,6 +165,7 @@ def play(
         stuck=stage.stuck,
         escapes=tuple(map(str, world.escapes)),
         repeats=repeats,
+        breakers=tuple(facts.breakers),
     )
 
 
@@ -190,15 +188,5 @@ def _check_names(rehearsal: Rehearsal, played: Sequence[Facts]) -> None:
     if not complete:
         runs = [run for facts in played for run in facts.runs or (facts,)]
         called = [task.name for run in runs for task in run.history.tasks]
-        check_tasks(rehearsal.scenario, dict.fromkeys([*names, *called, *_in_reach(flow)]))
-
-
-def _in_reach(flow: Flow[..., Any]) -> Iterator[str]:
-    """Yield the names of the tasks that the flow's module knows, itself or by an imported module.
-
-    One of them may be expected not to be called at all: `attempts = { repair = 0 }`.
-    """
-    for value in getattr(inspect.unwrap(flow.fn), "__globals__", {}).values():
-        for found in vars(value).values() if isinstance(value, ModuleType) else [value]:
-            if isinstance(found, Task):
-                yield found.name
+        reached = [task.name for task in in_reach(flow)]
+        check_tasks(rehearsal.scenario, dict.fromkeys([*names, *called, *reached]))

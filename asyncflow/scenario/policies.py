@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from asyncflow.errors import InvalidPolicy
-from asyncflow.policy.backoff import constant, exponential, linear
-from asyncflow.policy.breaker import Breaker
-from asyncflow.policy.retry import Retry
+from asyncflow.policies import (
+    AIMD,
+    Breaker,
+    Budget,
+    Bulkhead,
+    Fallback,
+    Gradient2,
+    Hedge,
+    Policy,
+    RateLimit,
+    Retry,
+    Throttle,
+    Vegas,
+    constant,
+    exponential,
+    linear,
+)
 from asyncflow.scenario.format import Scenario
 from asyncflow.scenario.load import report
 from asyncflow.scenario.locate import Path
-from asyncflow.scenario.resolve import EVERY_TASK, policy_options
+from asyncflow.scenario.policy_options import EVERY_TASK, policy_options
 from asyncflow.scenario.shape import Problem
 from asyncflow.task import Task
 
@@ -51,6 +66,39 @@ def adapter(scenario: Scenario, variant: str | None = None) -> Callable[[AnyTask
     return adapt
 
 
+def check_policies(scenario: Scenario, variant: str | None, tasks: Iterable[AnyTask]) -> None:
+    """Check that a scenario's policies can be made, and fit what tasks are declared with.
+
+    Args:
+        scenario: the scenario.
+        variant: the variant's name, or None for the scenario itself.
+        tasks: the tasks that are known before the flow is run.
+
+    Raises:
+        NotFound: when it has no variant of that name.
+        ScenarioInvalid: when a policy can't be made, or contradicts a part that the code declares.
+    """
+    adapt = adapter(scenario, variant)
+    if adapt is None:
+        return
+    problems: dict[str, Problem] = {}
+    for task in tasks:
+        try:
+            adapt(task)
+        except InvalidPolicy as reason:
+            told = f"{reason}. Together with what the code declares, this can't work"
+            problems[task.name] = (_table(scenario, variant, task.name), told)
+    report(scenario.source, problems.values())
+
+
+def _table(scenario: Scenario, variant: str | None, task: str) -> Path:
+    """Return where the policies of a task are said: in the variant when it says any of them."""
+    told = {} if variant is None else scenario.variants[variant].policy
+    if isinstance(told, dict) and task in told:
+        return ("variant", str(variant), "policy", task)
+    return ("policy", task)
+
+
 def _made(scenario: Scenario, variant: str | None) -> Parts:
     made: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
@@ -58,10 +106,13 @@ def _made(scenario: Scenario, variant: str | None) -> Parts:
         made[task] = {}
         for part, plain in options.items():
             try:
-                made[task][part] = _part(part, plain)
+                made[task][part] = _MAKERS[part](plain) if part in _MAKERS and plain is not None else plain
             except InvalidPolicy as reason:
-                problems.append((_place(scenario, variant, task, part), str(reason)))
+                key, told = _split(str(reason), plain)
+                problems.append(((*_place(scenario, variant, task, part), *key), told))
     problems.extend((_place(scenario, variant, *where), reason) for where, reason in _clashes(made))
+    if not problems:
+        problems.extend((_place(scenario, variant, *where), reason) for where, reason in _misfits(made))
     report(scenario.source, problems)
     return made
 
@@ -74,28 +125,51 @@ def _place(scenario: Scenario, variant: str | None, task: str, part: str) -> Pat
     return ("policy", task, part)
 
 
+def _split(reason: str, plain: Any) -> tuple[tuple[str, ...], str]:
+    """Return the key of a part's table that a refusal begins with, if it does, and what it says of it."""
+    found = _SETTING.match(reason)
+    if found is None or not isinstance(plain, dict) or found[1] not in plain:
+        return (), reason
+    return (found[1],), reason.removeprefix(f"{found[1]}: ")
+
+
+_SETTING = re.compile(r"(\w+)[=:]")
+
+
 def _clashes(made: Parts) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the breakers that have the name of an earlier one and other settings."""
-    known: dict[str, Breaker] = {}
+    """Yield what has the name of an earlier policy of its kind and other settings."""
+    known: dict[tuple[type, str], Any] = {}
     for task, parts in made.items():
-        breaker = parts.get("breaker")
-        if breaker is not None and known.setdefault(breaker.name, breaker) != breaker:
-            reason = f"breaker {breaker.name!r} has other settings above; give them one setting or two names"
-            yield (task, "breaker"), reason
+        for part, spec in parts.items():
+            for named in (spec, getattr(spec, "budget", None)):
+                name = getattr(named, "name", None)
+                if name is not None and known.setdefault((type(named), name), named) != named:
+                    kind = _KINDS.get(type(named), part.replace("_", " "))
+                    reason = f"{kind} {name!r} has other settings above; give them one setting or two names"
+                    yield (task, part), reason
 
 
-def _part(part: str, plain: Any) -> Any:
-    """Return a part of a policy from its plain options."""
-    if part == "retry" and plain is not None:
-        return _retry(plain)
-    if part == "breaker" and plain is not None:
-        return Breaker(**plain)
-    return plain
+_KINDS: Mapping[type, str] = {Budget: "budget"}
+
+
+def _misfits(made: Parts) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the parts of one task that contradict each other."""
+    for task, parts in made.items():
+        try:
+            Policy(**parts)
+        except InvalidPolicy as reason:
+            found = _SETTING.match(str(reason))
+            part = found[1] if found is not None and found[1] in parts else next(iter(parts))
+            yield (task, part), str(reason)
 
 
 def _retry(plain: Mapping[str, Any]) -> Retry:
     told = dict(plain)
+    if "budget" in told:
+        told["budget"] = Budget(**told["budget"])
     if "delay" in told:
+        if told["delay"]["kind"] == "decorrelated":
+            told.setdefault("jitter", "decorrelated")
         told["delay"] = _delay(**told["delay"])
     return Retry(**told)
 
@@ -106,6 +180,25 @@ def _delay(kind: str, base: float = 0.0, cap: float | None = None, delays: tuple
             return delays
         case "linear":
             return linear(base, cap=cap)
-        case "exponential":
+        case "exponential" | "decorrelated":
             return exponential(base, cap=cap)
     return constant(base if cap is None else min(base, cap))
+
+
+def _bulkhead(plain: Mapping[str, Any]) -> Bulkhead:
+    rule = _RULES[plain["adaptive"]]() if "adaptive" in plain else None
+    return Bulkhead(**{**plain, "adaptive": rule})
+
+
+_RULES: Mapping[str, Callable[[], Any]] = {"vegas": Vegas, "gradient": Gradient2, "aimd": AIMD}
+
+_MAKERS: Mapping[str, Callable[[Any], Any]] = {
+    "fallback": lambda plain: Fallback(**plain),
+    "hedge": lambda plain: Hedge(**plain),
+    "retry": _retry,
+    "breaker": lambda plain: Breaker(**plain),
+    "rate_limit": lambda plain: RateLimit(**plain),
+    "bulkhead": _bulkhead,
+    "throttle": Throttle,
+}
+"""What makes a part of its plain options; other parts are what they are."""

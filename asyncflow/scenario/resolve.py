@@ -1,35 +1,21 @@
-"""Turns a loaded scenario into what the machines take: fault plans, keywords for replicas, policy options.
+"""Turns a loaded scenario into what the machines take: fault plans, and keywords for replicas.
 
-Everything here is a plain value; the runner makes the policies and replicas of it. What a file names in code
-is looked up here, and a name that leads nowhere is an error with its place in the file.
+Everything here is a plain value; the runner makes the replicas of it. What a file names in code is looked up
+here, and a name that leads nowhere is an error with its place in the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from asyncflow import signals
-from asyncflow.errors import NotFound, did_you_mean
 from asyncflow.faults import TaskFault
-from asyncflow.scenario.exceptions import error_class, error_of, try_to_make
-from asyncflow.scenario.format import (
-    BreakerOptions,
-    Fault,
-    PolicyOptions,
-    RetryOptions,
-    Scenario,
-    ServiceAt,
-    TaskAt,
-)
+from asyncflow.scenario.exceptions import error_of, try_to_make
+from asyncflow.scenario.format import Fault, Scenario, ServiceAt, TaskAt
 from asyncflow.scenario.load import report
-from asyncflow.scenario.locate import Path
 from asyncflow.scenario.shape import Problem
-from asyncflow.scenario.values import Delay
 from asyncflow.states import BY_NAME
-
-EVERY_TASK = "*"
-"""The key of `policy_options` for what a variant says about all tasks."""
 
 
 def fault_id(position: int) -> str:
@@ -147,101 +133,3 @@ def _runs(numbers: tuple[int, ...] | None) -> list[int | tuple[int, int] | None]
 def seconds_of(duration: float | None) -> float | None:
     """Return a length of time as a plain number of seconds, or None."""
     return None if duration is None else float(duration)
-
-
-def policy_options(scenario: Scenario, variant: str | None = None) -> dict[str, dict[str, Any]]:
-    """Return what a scenario, or one of its variants, says about the policies of each task.
-
-    The values are plain: seconds, names, exception classes. A part that is None is taken away from what
-    the code declares; a part that is missing stays as it is. A variant's parts stand above the scenario's,
-    task by task and part by part. `policy = "none"` takes all parts away, under the key EVERY_TASK.
-
-    Args:
-        scenario: the scenario.
-        variant: the variant's name, or None for the scenario itself.
-
-    Raises:
-        NotFound: when it has no variant of that name.
-        ScenarioInvalid: when an exception's class can't be found; all of them in one message.
-    """
-    problems: list[Problem] = []
-    options = _of_tasks(("policy",), scenario.policies, problems)
-    if variant is not None:
-        chosen = _variant(scenario, variant)
-        if isinstance(chosen, str):
-            return {EVERY_TASK: dict.fromkeys(PARTS)}
-        for task, parts in _of_tasks(("variant", variant, "policy"), chosen, problems).items():
-            options[task] = options.get(task, {}) | parts
-    report(scenario.source, problems)
-    return options
-
-
-PARTS = ("retry", "timeout", "breaker")
-"""The parts of a task's policies that this version has."""
-
-
-def _variant(scenario: Scenario, name: str) -> Mapping[str, PolicyOptions] | str:
-    if name not in scenario.variants:
-        hint = did_you_mean(name, scenario.variants) or f" It has: {', '.join(scenario.variants) or 'none'}."
-        raise NotFound(f"{scenario.source.file} has no variant {name!r}.{hint}")
-    return scenario.variants[name].policy
-
-
-def _of_tasks(
-    path: Path, policies: Mapping[str, PolicyOptions], problems: list[Problem]
-) -> dict[str, dict[str, Any]]:
-    return {task: _parts((*path, task), task, told, problems) for task, told in policies.items()}
-
-
-def _parts(path: Path, task: str, told: PolicyOptions, problems: list[Problem]) -> dict[str, Any]:
-    parts: dict[str, Any] = {part: None for part in told.without if part in PARTS}
-    if told.retry is not None:
-        parts["retry"] = _retry((*path, "retry"), told.retry, problems)
-    if told.breaker is not None:
-        parts["breaker"] = _breaker((*path, "breaker"), task, told.breaker, problems)
-    if told.timeout is not None:
-        parts["timeout"] = float(told.timeout)
-    if told.when_rejected is not None:
-        parts["when_rejected"] = told.when_rejected
-    return parts
-
-
-def _retry(path: Path, told: RetryOptions, problems: list[Problem]) -> dict[str, Any]:
-    options: dict[str, Any] = {"max_attempts": told.max_attempts}
-    if told.delay is not None:
-        options["delay"] = _delay(told.delay)
-    if told.jitter is not None:
-        options["jitter"] = told.jitter
-    for key in ("on", "never"):
-        names = getattr(told, key)
-        if names is not None:
-            options[key] = _classes((*path, key), names, problems)
-    return options
-
-
-def _delay(delay: Delay) -> dict[str, Any]:
-    if delay.kind == "custom":
-        return {"kind": delay.kind, "delays": tuple(float(one) for one in delay.delays)}
-    return {"kind": delay.kind, "base": float(delay.base), "cap": seconds_of(delay.cap)}
-
-
-def _breaker(path: Path, task: str, told: BreakerOptions, problems: list[Problem]) -> dict[str, Any]:
-    options: dict[str, Any] = {"name": told.name or task}
-    for key in ("failures", "probes"):
-        if getattr(told, key) is not None:
-            options[key] = getattr(told, key)
-    if told.open_for is not None:
-        options["open_for"] = float(told.open_for)
-    if told.on is not None:
-        options["on"] = _classes((*path, "on"), told.on, problems)
-    return options
-
-
-def _classes(path: Path, names: list[str], problems: list[Problem]) -> tuple[type[BaseException], ...]:
-    found = []
-    for index, name in enumerate(names):
-        try:
-            found.append(error_class(name))
-        except ValueError as reason:
-            problems.append(((*path, index), str(reason)))
-    return tuple(found)

@@ -148,13 +148,21 @@ def _policy(raw: Raw) -> Iterator[Problem]:
 
 
 def _hedge(raw: Raw) -> Iterator[Problem]:
-    if ("after" in raw) == ("quantile" in raw):
+    if "after" not in raw and "quantile" not in raw:
         yield (), "needs one of after, quantile"
 
 
 def _fallback(raw: Raw) -> Iterator[Problem]:
-    if sum(key in raw for key in ("value", "function", "cached")) != 1:
+    if "value" in raw and "function" in raw:
+        yield ("function",), "value and function exclude each other; let the function return the value"
+    elif "value" not in raw and "function" not in raw and not raw.get("cached"):
         yield (), "needs one of value, function, cached"
+
+
+def _retry(raw: Raw) -> Iterator[Problem]:
+    drawn = str(raw.get("delay")).lstrip().startswith("decorrelated")
+    if drawn and raw.get("jitter", "decorrelated") != "decorrelated":
+        yield ("jitter",), "a decorrelated delay is drawn already; leave it out"
 
 
 def _scenario(raw: Raw) -> Iterator[Problem]:
@@ -196,6 +204,7 @@ RULES: Mapping[type, Rule] = {
     tables.Window: _window,
     tables.Rows: _rows,
     tables.PolicyOptions: _policy,
+    tables.RetryOptions: _retry,
     tables.HedgeOptions: _hedge,
     tables.FallbackOptions: _fallback,
     Range: _range,

@@ -16,7 +16,7 @@ from asyncflow.scenario.always import KEYS
 from asyncflow.scenario.format import Fault, Scenario
 from asyncflow.scenario.locate import Path
 from asyncflow.scenario.shape import Problem
-from asyncflow.scenario.values import Delay, said
+from asyncflow.scenario.values import said
 
 BUILT: Mapping[str, tuple[str, ...]] = {
     "task": ("raise", "delay", "hang", "cancel", "wrong-result"),
@@ -43,12 +43,6 @@ LATER: Mapping[type, tuple[str, ...]] = {
     tables.TaskAt: ("step",),
     tables.ServiceAt: ("method", "task", "attempt"),
     tables.Fault: ("window", "boot", "grouped", "body", "headers", "content_type"),
-    tables.PolicyOptions: ("fallback", "deadline", "hedge", "rate_limit", "bulkhead", "throttle"),
-    tables.RetryOptions: ("budget",),
-    tables.BreakerOptions: (
-        *("window", "window_for", "failure_rate", "slow_after", "slow_rate", "min_calls"),
-        *("grow", "max_open_for", "half_open_for", "ignore", "mode"),
-    ),
     tables.Expectations: ("signal", "output", "check"),
     tables.Expect: ("sometimes", "settles"),
     tables.Rows: ("unique",),
@@ -66,7 +60,6 @@ _NOT_IN_REAL = "not in this version in the real world; play it with --world simu
 
 LATER_WORDS: Mapping[tuple[type, str], tuple[str, ...]] = {
     (tables.TaskAt, "when"): ("inside", "commit", "timeout"),
-    (tables.RetryOptions, "jitter"): ("decorrelated",),
 }
 """Words that are not built, by the table and the key that they stand at."""
 
@@ -108,8 +101,6 @@ def _missing(path: Path, value: Any, later: Later = LATER) -> Iterator[Problem]:
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _missing((*path, key), item, later)
-    elif isinstance(value, Delay) and value.kind == "decorrelated":
-        yield path, "a decorrelated delay is not in this version"
 
 
 def _missing_of_fault(path: Path, fault: Fault) -> Iterator[Problem]:

@@ -1,14 +1,19 @@
-"""Checks that the tasks which a scenario names are those of its flow."""
+"""The tasks of a scenario's flow, and the check that those which it names are among them."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
 
 from asyncflow.errors import did_you_mean
+from asyncflow.flow import Flow
 from asyncflow.scenario.format import Expect, Expectations, PolicyAt, Scenario
 from asyncflow.scenario.load import report
 from asyncflow.scenario.locate import Path
 from asyncflow.scenario.values import task_of
+from asyncflow.task import Task
 
 
 def check_tasks(scenario: Scenario, known: Iterable[str]) -> None:
@@ -28,6 +33,17 @@ def check_tasks(scenario: Scenario, known: Iterable[str]) -> None:
         if name not in names
     ]
     report(scenario.source, problems)
+
+
+def in_reach(flow: Flow[..., Any]) -> Iterator[Task[..., Any]]:
+    """Yield the tasks that the flow's module knows, itself or by an imported module.
+
+    One of them may be expected not to be called at all: `attempts = { repair = 0 }`.
+    """
+    for value in getattr(inspect.unwrap(flow.fn), "__globals__", {}).values():
+        for found in vars(value).values() if isinstance(value, ModuleType) else [value]:
+            if isinstance(found, Task):
+                yield found
 
 
 def _all_of(names: tuple[str, ...]) -> str:

@@ -102,6 +102,7 @@ class Report:
         stuck: what is stuck and where, when a simulated run could not go on.
         escapes: what was touched that is not simulated, each with its place.
         repeats: the trace, and whether repeats had the same; None in the real world.
+        breakers: the names of the breakers around the run's tasks, used or not.
         fires: where a schedule was followed, all of its runs in order.
     """
 
@@ -117,6 +118,7 @@ class Report:
     stuck: str = ""
     escapes: tuple[str, ...] = ()
     repeats: Repeats | None = None
+    breakers: tuple[str, ...] = ()
     fires: tuple[RunHistory, ...] = ()
 
     @property

@@ -8,6 +8,7 @@ import pytest
 
 from asyncflow import Breaker, Policy, Retry, Task, constant, task, triggers
 from asyncflow.errors import InvalidPolicy, InvalidTask, NotInFlow
+from asyncflow.policies import Bulkhead, Fallback, Hedge, RateLimit, Throttle
 
 
 def body(a, b=2):
@@ -56,6 +57,13 @@ def test_options_have_defaults():
         ({"retry": Retry(2)}, "policy", Policy(retry=Retry(2))),
         ({"breaker": Breaker("x")}, "policy", Policy(breaker=Breaker("x"))),
         ({"when_rejected": "wait"}, "policy", Policy(when_rejected="wait")),
+        ({"deadline": timedelta(seconds=9)}, "policy", Policy(deadline=9)),
+        ({"hedge": 0.5}, "policy", Policy(hedge=Hedge(0.5))),
+        ({"hedge": Hedge(quantile=0.9)}, "policy", Policy(hedge=Hedge(quantile=0.9))),
+        ({"rate_limit": RateLimit(3, name="x")}, "policy", Policy(rate_limit=RateLimit(3, name="x"))),
+        ({"bulkhead": Bulkhead(3, name="x")}, "policy", Policy(bulkhead=Bulkhead(3, name="x"))),
+        ({"throttle": Throttle(name="x")}, "policy", Policy(throttle=Throttle(name="x"))),
+        ({"fallback": Fallback(value=0)}, "policy", Policy(fallback=Fallback(value=0))),
         ({"policy": Policy(timeout=9)}, "policy", Policy(timeout=9)),
         ({"policy": None}, "policy", Policy()),
         ({"max_retries": 2, "retry_delay": 1}, "policy", Policy(retry=Retry(3, delay=constant(1)))),
@@ -174,6 +182,34 @@ def test_with_options_changes_nothing_else():
     assert changed.policy == Policy(retry=Retry(3), timeout=5)
     assert (changed.name, changed.trigger, changed.nout) == ("n", triggers.any_failed, 2)
     assert isinstance(changed, Task)
+
+
+def test_each_part_of_a_policy_is_an_option_and_may_be_changed_and_taken_away():
+    parts = {
+        "retry": Retry(3),
+        "breaker": Breaker("x"),
+        "rate_limit": RateLimit(3, name="x"),
+        "bulkhead": Bulkhead(3, queue=1, name="x"),
+        "throttle": Throttle(name="x"),
+        "timeout": 1.0,
+        "deadline": 9.0,
+        "hedge": Hedge(1.0),
+        "fallback": Fallback(value=0),
+        "when_rejected": "wait",
+    }
+    assert set(parts) == {part.name for part in dataclasses.fields(Policy)}
+    first = task(**parts)(body)
+    assert first.policy == Policy(**parts)
+    assert first.with_options(bulkhead=Bulkhead(9, queue=1, name="x")).policy.bulkhead.limit == 9
+    assert first.with_options(**dict.fromkeys(parts)).policy == Policy()
+    assert first.policy == Policy(**parts)
+
+
+def test_parts_that_contradict_each_other_are_refused_where_they_are_declared():
+    with pytest.raises(InvalidPolicy, match="timeout=9 is longer than deadline=3"):
+        task(timeout=9, deadline=3)(body)
+    with pytest.raises(InvalidPolicy, match="timeout=9 is longer than deadline=3"):
+        task(timeout=9)(body).with_options(deadline=3)
 
 
 def test_a_task_called_outside_a_flow_says_what_to_write_instead():

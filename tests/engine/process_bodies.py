@@ -58,6 +58,7 @@ def about() -> dict[str, object]:
         "name": me.name,
         "key": me.key,
         "attempt": me.attempt,
+        "hedge": me.hedge,
         "remaining": me.remaining,
         "idempotency_key": me.idempotency_key,
         "log": me.log_context(),

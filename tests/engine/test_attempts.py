@@ -316,8 +316,10 @@ class TestBreakers:
         assert state.detail["called"] is False
         assert isinstance(state.result, BreakerOpen)
         assert moves(run, "body") == ["Running", "Retrying", "Running", "Failed"]
-        changed = [event.detail for event in run.events if event.kind == "breaker_changed"]
-        assert changed == [{"breaker": "api", "old": "closed", "new": "open"}]
+        (changed,) = [event.detail for event in run.events if event.kind == "breaker_changed"]
+        told = {"breaker": "api", "why": "after a failure", "old": "closed", "new": "open"}
+        numbers = {"probe_in": 30.0, "calls": 1, "failures": 1, "slow": 0, "openings": 1}
+        assert changed == {**told, **numbers, "cause": "ValueError: x"}
 
     def test_it_may_wait_until_the_breaker_lets_it_pass(self):
         breaker = Breaker("api", failures=1, open_for=30)

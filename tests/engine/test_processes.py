@@ -101,14 +101,16 @@ def test_a_body_works_on_a_copy_of_its_arguments(run):
 
 
 @process
-def test_the_body_knows_whose_attempt_it_is_and_has_an_empty_input():
-    run = of(bodies.about)
+@pytest.mark.parametrize("limit", [{}, {"timeout": None, "deadline": 60}], ids=["timeout", "deadline"])
+def test_the_body_knows_whose_attempt_it_is_and_has_an_empty_input(limit):
+    run = of(bodies.about.with_options(**limit) if limit else bodies.about)
     told = run.tasks[0].state.result
     assert 0 < told.pop("remaining") <= 60
     assert told == {
         "name": "about",
         "key": "about",
         "attempt": 1,
+        "hedge": 0,
         "idempotency_key": f"{run.id}/about",
         "log": {"flow": "f", "run": run.name, "task": "about", "attempt": 1},
         "stdin": "",

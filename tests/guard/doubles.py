@@ -33,7 +33,8 @@ class Body:
 class Follower:
     """An observer that writes down what it hears; `early` and `late` are its own decisions by attempt."""
 
-    def __init__(self, early=None, late=None, waits=False):
+    def __init__(self, early=None, late=None, waits=False, hedges=None):
+        self.hedges = hedges
         self.heard = []
         self.early = early or {}
         self.late = late or {}
@@ -46,6 +47,14 @@ class Follower:
     def attempt_ended(self, attempt, outcome, decision):
         self.heard.append(("ended", attempt, type(outcome).__name__, type(decision).__name__))
         return self._answer(self.late.get(attempt, decision))
+
+    subject = None
+
+    def hedged(self, number):
+        return Follower() if self.hedges is None else self.hedges.get(number)
+
+    def left(self):
+        self.heard.append(("left",))
 
     def note(self, kind, detail):
         self.heard.append((kind, detail))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from asyncflow.guard.deadlines import queue_for
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.guard.policy import Policy
+from asyncflow.policies import Bulkhead, Hedge, RateLimit
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
 from asyncflow.signals import FAIL, SKIP
@@ -45,8 +47,8 @@ class Body:
         self.probing = {}
 
     async def __call__(self, plan):
-        circuit = self.breaker.circuit()
-        era = circuit.generation if circuit.state == "half-open" else None
+        circuit = None if self.breaker is None else self.breaker.circuit()
+        era = circuit.generation if circuit is not None and circuit.state == "half-open" else None
         self.probing[era] = self.probing.get(era, 0) + 1
         if era is not None:
             assert self.probing[era] <= self.breaker.probes
@@ -78,6 +80,51 @@ async def story(policy, plans):
             if plan.cancelled_after is not None:
                 loop.call_at(loop.time() + plan.start + plan.cancelled_after, task.cancel)
     return repr(queue), repr(policy.breaker.circuit()), body
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    policy=st.sampled_from(
+        [
+            Policy(timeout=1.0, retry=Retry(3, 0.25)),
+            Policy(timeout=1.0, bulkhead=Bulkhead(1, queue=3, queue_timeout=0.5)),
+            Policy(timeout=1.0, retry=2, rate_limit=RateLimit(2, per=1.0), when_rejected="wait"),
+            Policy(timeout=0.5, retry=Retry(3, 0.25), deadline=1.0, bulkhead=Bulkhead(1, queue=3)),
+            Policy(timeout=1.0, retry=2, hedge=Hedge(0.25), deadline=2.0),
+        ]
+    ),
+    plans=st.lists(PLANS, min_size=1, max_size=5),
+    cancels=st.lists(st.tuples(QUARTERS, st.integers(0, 4)), max_size=8),
+)
+def test_no_schedule_of_cancellations_leaves_another_count_of_requests_than_it_made(policy, plans, cancels):
+    """Of the requests to cancel a task those are left that others made: ours are all taken back."""
+    running, made, left = {}, Counter(), {}
+
+    async def call(number, plan):
+        await asyncio.sleep(plan.start)
+        running[number] = asyncio.current_task()
+        try:
+            await policy.call(Body(policy.breaker), plan)
+        except (Exception, asyncio.CancelledError, SKIP, FAIL):
+            pass
+        finally:
+            left[number] = running.pop(number).cancelling()
+
+    def cancel(number):
+        if number in running:
+            made[number] += running[number].cancel()
+
+    async def story():
+        loop = asyncio.get_running_loop()
+        for when, number in cancels:
+            loop.call_at(when, cancel, number)
+        await asyncio.wait([loop.create_task(call(number, plan)) for number, plan in enumerate(plans)])
+        if policy.bulkhead is not None:
+            places = policy.bulkhead.places()
+            assert (places.taken, places.waiting) == (0, 0)
+
+    run_virtual(story())
+    assert left == {number: made[number] for number in range(len(plans))}
 
 
 @settings(max_examples=150, deadline=None)

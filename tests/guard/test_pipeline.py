@@ -385,15 +385,13 @@ def test_changes_of_the_circuit_are_noted():
             await asyncio.sleep(wait)
         return [detail for kind, detail, *_ in follower.heard if kind == "breaker_changed"]
 
-    assert run_virtual(story()) == [
-        {"breaker": "b", "old": old, "new": new}
-        for old, new in [
-            ("closed", "open"),
-            ("open", "half-open"),
-            ("half-open", "open"),
-            ("open", "half-open"),
-            ("half-open", "closed"),
-        ]
+    told = run_virtual(story())
+    assert [(detail["breaker"], detail["old"], detail["new"], detail["why"]) for detail in told] == [
+        ("b", "closed", "open", "after a failure"),
+        ("b", "open", "half-open", "after a failure"),
+        ("b", "half-open", "open", "since a probe failed"),
+        ("b", "open", "half-open", "since a probe failed"),
+        ("b", "half-open", "closed", ""),
     ]
 
 

@@ -17,6 +17,8 @@ from asyncflow.errors import AttemptTimedOut, BreakerOpen, InvalidPolicy
 from asyncflow.guard.policy import Policy
 from asyncflow.policy.backoff import exponential
 from asyncflow.policy.breaker import Breaker
+from asyncflow.policy.bulkhead import Bulkhead
+from asyncflow.policy.rate_limit import RateLimit
 from asyncflow.policy.retry import Retry
 from asyncflow.signals import FAIL, SKIP
 from tests.clock import run_virtual
@@ -187,7 +189,11 @@ def test_the_traceback_leads_to_the_body_without_detours():
         (Policy(), "<Policy body>"),
         (Policy(timeout=2.0), "<Policy attempt timeout 2 s > body>"),
         (Policy(retry=3), "<Policy retry 3 attempts, constant(0) > body>"),
-        (Policy(breaker=Breaker("cfpb")), "<Policy breaker cfpb > body>"),
+        (Policy(breaker=Breaker("cfpb")), "<Policy breaker cfpb closed, 0/5 failures > body>"),
+        (
+            Policy(bulkhead=Bulkhead(4, queue=2), rate_limit=RateLimit(10)),
+            "<Policy rate limit 10 calls per 1 s > bulkhead 0/4 taken, 0/2 waiting > body>",
+        ),
         (
             Policy(
                 breaker=Breaker("cfpb"),
@@ -196,7 +202,7 @@ def test_the_traceback_leads_to_the_body_without_detours():
                 when_rejected="wait",
             ),
             "<Policy retry 4 attempts, exponential(0.2, cap=5) with full jitter "
-            "> breaker cfpb, wait when open > attempt timeout 1 min 30 s > body>",
+            "> breaker cfpb closed, 0/5 failures > attempt timeout 1 min 30 s > body; rejected: wait>",
         ),
     ],
 )
@@ -261,7 +267,14 @@ def test_an_empty_policy_says_so(policy, empty):
         (lambda: Policy(retry=True), "max_attempts=True"),
         (lambda: Policy(retry="3"), "max_attempts='3'"),
         (lambda: Policy(breaker="cfpb"), "breaker='cfpb' must be a Breaker"),
-        (lambda: Policy(when_rejected="queue"), "when_rejected='queue' must be 'fail' or 'wait'"),
+        (lambda: Policy(when_rejected="queue"), "when_rejected='queue' must be 'fail', 'wait' or None"),
+        (lambda: Policy(rate_limit=5), "rate_limit=5 must be a RateLimit; write RateLimit(100, per=1.0)"),
+        (lambda: Policy(bulkhead=5), "bulkhead=5 must be a Bulkhead; write Bulkhead(10)"),
+        (lambda: Policy(throttle=0.5), "throttle=0.5 must be a Throttle"),
+        (
+            lambda: Policy(bulkhead=Bulkhead(4), when_rejected="wait"),
+            "contradict each other; write Bulkhead(4, queue=100)",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_when_it_is_declared(build, message):

@@ -17,6 +17,7 @@ from asyncflow.policy.backoff import (
     drawn,
     exponential,
     linear,
+    reach,
 )
 
 
@@ -83,6 +84,10 @@ class Fixed(Random):
         return self._draw
 
 
+def waited(jitter, backoff, chance, attempt=1, previous=0.0):
+    return drawn(*reach(jitter, backoff, attempt, previous), chance)
+
+
 @pytest.mark.parametrize(
     ("jitter", "draw", "wait"),
     [
@@ -96,22 +101,88 @@ class Fixed(Random):
     ],
 )
 def test_jitter_draws_below_the_bound(jitter, draw, wait):
-    assert drawn(jitter, 8.0, Fixed(draw)) == pytest.approx(wait)
+    assert waited(jitter, constant(8.0), Fixed(draw)) == pytest.approx(wait)
+
+
+@pytest.mark.parametrize(
+    ("previous", "draw", "wait"),
+    [
+        (0.0, 0.0, 1.0),  # the first wait: from the base to three times the base
+        (0.0, 0.5, 2.0),
+        (0.5, 0.5, 2.0),  # a wait below the base, which a RETRY asked for, does not narrow the range
+        (2.0, 0.0, 1.0),
+        (2.0, 0.5, 3.5),
+        (2.0, 1.0, 6.0),
+        (4.0, 0.5, 5.5),  # the cap ends the range, so that the middle of it is drawn as often as before
+        (4.0, 1.0, 10.0),
+        (1e300, 1.0, 10.0),
+    ],
+)
+def test_decorrelated_jitter_draws_between_the_base_and_three_times_the_wait_before(previous, draw, wait):
+    backoff = exponential(1.0, cap=10.0)
+    for attempt in (1, 5):  # the attempt's number plays no part
+        assert waited("decorrelated", backoff, Fixed(draw), attempt, previous) == pytest.approx(wait)
+
+
+@pytest.mark.parametrize(
+    ("backoff", "waits"),
+    [
+        (constant(1), [1, 1, 1]),
+        (linear(1), [1, 2, 3]),
+        (exponential(1), [1, 2, 4]),
+        (constant(0), [0, 0, 0]),
+        (linear(0), [0, 0, 0]),
+        (exponential(0), [0, 0, 0]),
+    ],
+)
+@pytest.mark.parametrize("draw", [0.0, 0.4, 0.6, 1.0])
+def test_row_21_the_waits_of_every_shape_and_what_jitter_makes_of_them(backoff, waits, draw):
+    """Elsewhere jitter goes a quarter up and down; ours only goes down, so that a cap stays a cap."""
+    for attempt, wait in enumerate(waits, start=1):
+        assert waited("none", backoff, Fixed(draw), attempt) == wait
+        assert waited("full", backoff, Fixed(draw), attempt) == pytest.approx(wait * draw)
+        assert waited("equal", backoff, Fixed(draw), attempt) == pytest.approx(wait * (1 + draw) / 2)
+
+
+@pytest.mark.parametrize("jitter", ["none", "full", "equal", "decorrelated"])
+@pytest.mark.parametrize("draw", [0.0, 0.5, 1.0])
+def test_row_21_and_trap_19_attempt_1024_waits_the_most_and_never_overflows(jitter, draw):
+    for attempt in (1023, 1024, 1025, 10**9):
+        endless = waited(jitter, exponential(1.0), Fixed(draw), attempt, LONGEST)
+        assert 0 <= endless <= LONGEST
+        assert 0 <= waited(jitter, exponential(1.0, cap=60), Fixed(draw), attempt, 60.0) <= 60
+        assert waited(jitter, exponential(0.0), Fixed(draw), attempt) == 0
+    assert waited(jitter, exponential(1.0), Fixed(1.0), 1024, LONGEST) == LONGEST
+
+
+@pytest.mark.parametrize("jitter", ["none", "full", "equal"])
+@given(draw=st.floats(0, 1), attempt=st.integers(1, 3000))
+def test_row_22_a_jittered_wait_never_exceeds_the_cap(jitter, draw, attempt):
+    assert waited(jitter, exponential(1.0, cap=1.1), Fixed(draw), attempt) <= 1.1
+    assert waited(jitter, linear(1.0, cap=1.1), Fixed(draw), attempt) <= 1.1
+
+
+@given(draws=st.lists(st.floats(0, 1), min_size=1, max_size=50), base=st.floats(0, 3))
+def test_row_22_decorrelated_waits_never_exceed_the_cap_nor_go_below_the_base(draws, base):
+    backoff, previous = exponential(base, cap=1.1), 0.0
+    for draw in draws:
+        previous = waited("decorrelated", backoff, Fixed(draw), previous=previous)
+        assert min(base, 1.1) <= previous <= 1.1
 
 
 def test_no_jitter_draws_nothing_so_that_other_draws_stay_where_they_are():
     random = Random(1)
-    drawn("none", 8.0, random)
+    waited("none", constant(8.0), random)
     assert random.random() == Random(1).random()
 
 
-@pytest.mark.parametrize("jitter", ["full", "equal"])
-def test_draws_are_spread_evenly_and_do_not_pile_up_at_the_cap(jitter):
-    """The cap applies before the draw: clamping afterwards would put half of them on it."""
-    random, capped = Random(7), exponential(1.0, cap=2.0)
-    draws = [drawn(jitter, capped.bound(10), random) for _ in range(2000)]
+@pytest.mark.parametrize("jitter", ["full", "equal", "decorrelated"])
+def test_trap_18_draws_are_spread_evenly_and_do_not_pile_up_at_the_cap(jitter):
+    """The cap applies before the draw: clamping afterwards would put half of them on it, or two thirds."""
+    random, capped = Random(7), exponential(0.2, cap=2.0)
+    draws = [waited(jitter, capped, random, 10, previous=2.0) for _ in range(2000)]
     assert all(0 <= draw < 2 for draw in draws)
-    least = 0 if jitter == "full" else 1
+    least = {"full": 0.0, "equal": 1.0, "decorrelated": 0.2}[jitter]
     top_tenth = sum(draw > 2 - 0.1 * (2 - least) for draw in draws)
     assert 140 < top_tenth < 260
 
@@ -146,7 +217,13 @@ def test_a_wrong_delay_is_refused_with_value_rule_and_way_out(build, value, hint
 
 def test_an_unknown_jitter_is_refused_with_the_nearest_word():
     with pytest.raises(InvalidPolicy, match=r"jitter='ful' must be one of .* Did you mean 'full'\?"):
-        checked_jitter("ful")
+        checked_jitter("ful", constant(1))
+
+
+@pytest.mark.parametrize("given", [1.0, linear(1, cap=5), [1, 2], doubled], ids=repr)
+def test_decorrelated_jitter_of_what_does_not_grow_from_a_base_to_a_cap_is_refused(given):
+    with pytest.raises(InvalidPolicy, match=r"use delay=exponential\(0.2, cap=5.0\), or jitter='full'"):
+        checked_jitter("decorrelated", delays(given))
 
 
 @pytest.mark.parametrize(

@@ -8,45 +8,15 @@ import pytest
 from asyncflow.ambient import World, entered
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, IllegalMove, InvalidPolicy
 from asyncflow.outcomes import Raised, Refused, Returned, Signalled, TimedOut
-from asyncflow.policy.breaker import MOVES, Breaker, Circuit
+from asyncflow.policy.breaker import Breaker
+from asyncflow.policy.circuit import MOVES
 from asyncflow.signals import ENDRUN, FAIL, RETRY, SKIP, SUCCESS
-from asyncflow.sim.clock import Clock
 from asyncflow.states import Success
-
-
-class Bench:
-    """A circuit, a clock and the calls under way, written as a story.
-
-    `S`, `F` and `N` are calls that succeed, fail or say nothing at once; a number lets seconds pass; `?` is a
-    call that must be refused.
-    """
-
-    def __init__(self, **settings):
-        self.clock = Clock()
-        self.circuit = Circuit(Breaker("b", **settings), self.clock.monotonic)
-
-    def call(self):
-        return self.circuit.admit(self.clock.now)
-
-    def end(self, permit, letter):
-        verdict = {"S": "success", "F": "failure", "N": "neutral"}[letter]
-        self.circuit.record(permit, verdict, self.clock.now)
-
-    def tell(self, story):
-        for step in story.split():
-            if step in {"S", "F", "N"}:
-                permit = self.call()
-                assert not isinstance(permit, BreakerOpen), f"refused at {step} of {story!r}"
-                self.end(permit, step)
-            elif step == "?":
-                assert isinstance(self.call(), BreakerOpen), f"admitted at ? of {story!r}"
-            else:
-                self.clock.now += float(step)
-        return self.circuit
+from tests.policy.bench import Bench
 
 
 @pytest.mark.parametrize(
-    ("settings", "story", "state", "streak"),
+    ("settings", "story", "state", "failures"),
     [
         # It opens at exactly `failures` failures in a row.
         ({"failures": 3}, "F F", "closed", 2),
@@ -66,10 +36,10 @@ class Bench:
         ({"failures": 1, "open_for": 5}, "F 5 F ? 4.9 ? 0.1 S", "closed", 0),
         ({"failures": 1, "open_for": timedelta(seconds=5)}, "F 4 ? 1 S", "closed", 0),
         # A neutral probe leaves it half-open, and gives its place back.
-        ({"failures": 1, "open_for": 5}, "F 5 N", "half-open", 1),
+        ({"failures": 1, "open_for": 5}, "F 5 N", "half-open", 0),
         ({"failures": 1, "open_for": 5}, "F 5 N N N N S", "closed", 0),
         # All probes must succeed; one failure opens it.
-        ({"failures": 1, "open_for": 5, "probes": 3}, "F 5 S S", "half-open", 1),
+        ({"failures": 1, "open_for": 5, "probes": 3}, "F 5 S S", "half-open", 0),
         ({"failures": 1, "open_for": 5, "probes": 3}, "F 5 S S S", "closed", 0),
         ({"failures": 1, "open_for": 5, "probes": 3}, "F 5 S S F ?", "open", 1),
         ({"failures": 1, "open_for": 5, "probes": 3}, "F 5 S N S N S", "closed", 0),
@@ -82,9 +52,9 @@ class Bench:
         ({"failures": 1, "open_for": math.inf}, "F 1e300 ?", "open", 1),
     ],
 )
-def test_a_story_of_calls_ends_in_a_state(settings, story, state, streak):
-    circuit = Bench(**settings).tell(story)
-    assert (circuit.state, circuit.streak) == (state, streak)
+def test_a_story_of_calls_ends_in_a_state(settings, story, state, failures):
+    bench = Bench(**settings)
+    assert (bench.tell(story).state, bench.reading.failures) == (state, failures)
 
 
 @pytest.mark.parametrize("probes", [1, 2, 4])
@@ -144,7 +114,7 @@ def test_a_call_that_outlives_a_whole_cycle_counts_for_nothing():
     old = bench.call()
     bench.tell("F 5 S")
     bench.end(old, "F")
-    assert (bench.circuit.state, bench.circuit.streak) == ("closed", 0)
+    assert (bench.circuit.state, bench.reading.failures) == ("closed", 0)
 
 
 def test_reading_never_changes_the_state():
@@ -153,7 +123,7 @@ def test_reading_never_changes_the_state():
     assert repr(bench.circuit) == "<Breaker b open, 3/3 failures, half-open in 4.2s>"
     bench.clock.now += 10
     for _ in range(3):
-        assert repr(bench.circuit) == "<Breaker b open, probe due, 3/3 failures>"
+        assert repr(bench.circuit) == "<Breaker b open, 3/3 failures, probe due>"
         assert bench.circuit.probe_due(bench.clock.now)
         assert bench.circuit.retry_after(bench.clock.now) == 0
         assert bench.circuit.state == "open"
@@ -277,9 +247,67 @@ def test_one_name_is_one_circuit_per_world():
         (lambda: Breaker("b", open_for=-1), "open_for=-1"),
         (lambda: Breaker("b", open_for="30"), "open_for='30'"),
         (lambda: Breaker("b", on=BaseException), "on: BaseException"),
+        (lambda: Breaker("b", ignore=KeyboardInterrupt), "ignore: KeyboardInterrupt"),
+        (lambda: Breaker("b", on_result=503), "on_result=503 must be a predicate"),
+        (lambda: Breaker("b", on_result=_later), "that answers at once"),
+        (lambda: Breaker("b", window=1), "window=1 must be a whole number, 2 or more"),
+        (lambda: Breaker("b", window_for=0), "window_for=0 must be more than 0"),
+        (lambda: Breaker("b", window=10, window_for=10), "window=10 counts calls and window_for=10 seconds"),
+        (lambda: Breaker("b", failures=5, window=10), "failures=5 means failures in a row"),
+        (lambda: Breaker("b", failure_rate=0.5), "failure_rate=0.5 needs a window"),
+        (lambda: Breaker("b", slow_after=1), "slow_after=1 needs a window"),
+        (lambda: Breaker("b", min_calls=5), "min_calls=5 needs a window"),
+        (lambda: Breaker("b", window=10, min_calls=1), "min_calls=1 must be a whole number, 2 or more"),
+        (lambda: Breaker("b", window=10, failure_rate=50), "failure_rate=50 must be a share"),
+        (lambda: Breaker("b", window=10, slow_rate=0.5), "slow_rate=0.5 needs slow_after"),
+        (lambda: Breaker("b", window=10, slow_after=0), "slow_after=0 must be more than 0"),
+        (lambda: Breaker("b", window=10, slow_after=1, slow_rate=True), "slow_rate=True must be a share"),
+        (lambda: Breaker("b", grow=0.5), "grow=0.5 must be a number, 1 or more"),
+        (lambda: Breaker("b", grow=math.inf), "grow=inf"),
+        (lambda: Breaker("b", open_for=math.inf, grow=2), "grow=2 needs an open_for in seconds; inf"),
+        (lambda: Breaker("b", open_for=len, grow=2), "can't grow"),
+        (lambda: Breaker("b", max_open_for=60), "max_open_for=60 caps an open time that grows"),
+        (lambda: Breaker("b", grow=2, max_open_for=10), "max_open_for=10 is less than open_for=30"),
+        (lambda: Breaker("b", half_open_for=0), "half_open_for=0 must be more than 0"),
+        (lambda: Breaker("b", half_open_to="closed"), "half_open_to='closed' needs half_open_for"),
+        (lambda: Breaker("b", half_open_for=1, half_open_to="half-open"), "half_open_to='half-open'"),
+        (lambda: Breaker("b", mode="forced_open"), "Did you mean 'forced-open'?"),
     ],
 )
 def test_a_wrong_setting_is_refused_when_it_is_declared(build, message):
     with pytest.raises(InvalidPolicy) as refused:
         build()
     assert message in str(refused.value)
+
+
+async def _later(value):
+    return value == 503
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ({}, {"failures": 5, "open_for": timedelta(seconds=30), "probes": 1, "grow": 1.0}),
+        ({"window": 10}, {"window": 10, "failure_rate": 0.5, "min_calls": 10}),
+        ({"window": 100}, {"window": 100, "min_calls": 20}),
+        ({"window_for": timedelta(minutes=1)}, {"window_for": 60.0, "failure_rate": 0.5, "min_calls": 20}),
+        ({"window": 10, "slow_after": 2}, {"window": 10, "slow_after": 2.0, "slow_rate": 0.5}),
+    ],
+)
+def test_what_is_not_said_is_the_default_and_the_same_circuit(short, long):
+    here = World()
+    assert Breaker("b", **short) == Breaker("b", **long)
+    assert Breaker("b", **short).circuit(here) is Breaker("b", **long).circuit(here)
+
+
+def test_the_repr_of_a_breaker_has_what_it_does_otherwise_than_by_default():
+    assert repr(Breaker("b")) == "Breaker('b', failures=5)"
+    told = "Breaker('b', probes=3, window=10, failure_rate=0.5, min_calls=10)"
+    assert repr(Breaker("b", window=10, probes=3)) == told
+
+
+def test_an_ignored_error_is_neutral_though_it_is_meant():
+    breaker = Breaker("b", on=LookupError, ignore=lambda error: "soft" in str(error))
+    assert breaker.verdict(Raised(KeyError("hard"))) == "failure"
+    assert breaker.verdict(Raised(KeyError("soft"))) == "neutral"
+    assert breaker.verdict(Raised(ValueError("other"))) == "neutral"

@@ -189,7 +189,13 @@ def test_the_json_form_has_breakers_and_notices():
     story = flaky_network()
     story.say(7.0, "thread_abandoned", 1, threads=1)
     data = run_to_json(fold(story.header, story.events))
-    assert data["breakers"][0] == {"breaker": "posts-api", "old": "closed", "new": "open", "offset_s": 0.4}
+    assert data["breakers"][0] == {
+        "breaker": "posts-api",
+        "old": "closed",
+        "new": "open",
+        "offset_s": 0.4,
+        "text": "breaker 'posts-api' went from closed to open",
+    }
     assert data["notices"][0]["task"] == 1
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncflow.history.record import Attempt, BreakerChange, Fault, Standing, TaskHistory, Wait
+from asyncflow.history.decisions import BreakerChange
+from asyncflow.history.record import Attempt, Fault, Standing, TaskHistory, Wait
 from asyncflow.report.axis import Axis
 from asyncflow.report.canvas import Look, cells
 from asyncflow.report.lanes import breaker_lane

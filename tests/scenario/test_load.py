@@ -353,7 +353,16 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "two fallbacks in one": (
         HEAD + '[policy.get]\nfallback = { value = 1, function = "m:f" }\n',
+        "bad.toml:4: policy.get.fallback.function: value and function exclude each other; "
+        "let the function return the value",
+    ),
+    "a fallback to nothing": (
+        HEAD + "[policy.get]\nfallback = { cached = false }\n",
         "bad.toml:4: policy.get.fallback: needs one of value, function, cached",
+    ),
+    "a delay that is drawn twice": (
+        HEAD + '[policy.get]\nretry = { max_attempts = 2, delay = "decorrelated 1s", jitter = "full" }\n',
+        "bad.toml:4: policy.get.retry.jitter: a decorrelated delay is drawn already; leave it out",
     ),
     "no policy outside a variant": (
         HEAD + 'policy = "none"\n',

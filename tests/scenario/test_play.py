@@ -262,7 +262,7 @@ def test_the_variants_own_before_is_played_under_its_policies(tmp_path: Path) ->
         (
             "[policy.fetch]\nretry = { max_attempts = 2, on = ['BaseException'] }",
             ScenarioInvalid,
-            "x.toml:5: policy.fetch.retry: on: BaseException is not a failure of the body and is never "
+            "x.toml:5: policy.fetch.retry.on: BaseException is not a failure of the body and is never "
             "handled by a policy; name an Exception or one of the signals FAIL, TRIGGERFAIL, VALIDATIONFAIL",
         ),
         (

@@ -6,6 +6,17 @@ import pytest
 
 from asyncflow import Breaker, Policy, Retry, exponential, task
 from asyncflow.errors import NotFound, ScenarioInvalid
+from asyncflow.policies import (
+    AIMD,
+    Budget,
+    Bulkhead,
+    Fallback,
+    Gradient2,
+    Hedge,
+    RateLimit,
+    Throttle,
+    Vegas,
+)
 from asyncflow.scenario.load import loads
 from asyncflow.scenario.policies import adapter
 
@@ -16,6 +27,10 @@ async def plain() -> None: ...
 
 @task(retry=Retry(3, delay=exponential(1.0)), timeout=2.0, breaker=Breaker("code", failures=2))
 async def clad() -> None: ...
+
+
+def instead(error: BaseException) -> str:
+    return str(error)
 
 
 def adapted(declared: Any, text: str, variant: str | None = None) -> Policy:
@@ -45,6 +60,71 @@ def adapted(declared: Any, text: str, variant: str | None = None) -> Policy:
             "breaker = { name = 'api', failures = 3, open_for = '1m', probes = 2, on = ['OSError'] }",
             Policy(breaker=Breaker("api", 3, 60.0, probes=2, on=(OSError,))),
         ),
+        (
+            "retry = { max_attempts = 2, delay = 'decorrelated 200ms cap 5s' }",
+            Policy(retry=Retry(2, delay=exponential(0.2, cap=5.0), jitter="decorrelated")),
+        ),
+        (
+            "retry = { max_attempts = 2, delay = 'exponential 200ms cap 5s', jitter = 'decorrelated' }",
+            Policy(retry=Retry(2, delay=exponential(0.2, cap=5.0), jitter="decorrelated")),
+        ),
+        (
+            "retry = { max_attempts = 2, budget = { name = 'api' } }",
+            Policy(retry=Retry(2, budget=Budget("api"))),
+        ),
+        (
+            "retry = { max_attempts = 2, budget = { name = 'api', share = 0.1, floor = 1 } }",
+            Policy(retry=Retry(2, budget=Budget("api", share=0.1, floor=1))),
+        ),
+        (
+            "breaker = { window = 10, failure_rate = 0.5, min_calls = 5, ignore = ['KeyError'] }",
+            Policy(breaker=Breaker("plain", window=10, failure_rate=0.5, min_calls=5, ignore=(KeyError,))),
+        ),
+        (
+            "breaker = { window_for = '20s', slow_after = '4s', slow_rate = 0.5, half_open_for = '1s' }",
+            Policy(
+                breaker=Breaker("plain", window_for=20.0, slow_after=4.0, slow_rate=0.5, half_open_for=1.0)
+            ),
+        ),
+        (
+            "breaker = { open_for = '5s', grow = 1.5, max_open_for = '1m', mode = 'metrics-only' }",
+            Policy(breaker=Breaker("plain", open_for=5.0, grow=1.5, max_open_for=60.0, mode="metrics-only")),
+        ),
+        (
+            "rate_limit = { calls = 3, per = '1m', name = 'x' }",
+            Policy(rate_limit=RateLimit(3, 60.0, name="x")),
+        ),
+        (
+            "rate_limit = { calls = 3, per = 1, burst = 1, name = 'x' }",
+            Policy(rate_limit=RateLimit(3, 1.0, burst=1, name="x")),
+        ),
+        ("bulkhead = { limit = 2, queue = 3, name = 'x' }", Policy(bulkhead=Bulkhead(2, queue=3, name="x"))),
+        (
+            "bulkhead = { limit = 20, name = 'x', adaptive = 'vegas' }",
+            Policy(bulkhead=Bulkhead(20, name="x", adaptive=Vegas())),
+        ),
+        (
+            "bulkhead = { limit = 20, name = 'x', adaptive = 'gradient' }",
+            Policy(bulkhead=Bulkhead(20, name="x", adaptive=Gradient2())),
+        ),
+        (
+            "bulkhead = { limit = 20, name = 'x', adaptive = 'aimd' }",
+            Policy(bulkhead=Bulkhead(20, name="x", adaptive=AIMD())),
+        ),
+        ("throttle = 0.5", Policy(throttle=Throttle(0.5))),
+        ("deadline = '3s'", Policy(deadline=3.0)),
+        ("hedge = { after = '50ms' }", Policy(hedge=Hedge(0.05))),
+        (
+            "hedge = { after = '1s', quantile = 0.95, max_hedges = 2 }",
+            Policy(hedge=Hedge(1.0, quantile=0.95, max_hedges=2)),
+        ),
+        ("fallback = { value = [] }", Policy(fallback=Fallback(value=[]))),
+        (
+            f"fallback = {{ function = '{__name__}:instead', on = ['OSError'] }}",
+            Policy(fallback=Fallback(function=instead, on=(OSError,))),
+        ),
+        ("fallback = { cached = true }", Policy(fallback=Fallback(cached=True))),
+        ("fallback = { cached = true, value = 0 }", Policy(fallback=Fallback(value=0, cached=True))),
         ("when_rejected = 'wait'", Policy(when_rejected="wait")),
         ("without = ['retry']", Policy()),
     ],
@@ -113,20 +193,20 @@ NO_FAILURE = (
             "breaker = { on = ['SystemExit'] }",
             None,
             [
-                f"x.toml:4: policy.a.retry: on: BaseException {NO_FAILURE}",
-                f"x.toml:5: policy.a.breaker: on: SystemExit {NO_FAILURE}",
+                f"x.toml:4: policy.a.retry.on: BaseException {NO_FAILURE}",
+                f"x.toml:5: policy.a.breaker.on: SystemExit {NO_FAILURE}",
             ],
         ),
         (
             "[policy.a]\n[variant.v.policy.a]\nretry = { max_attempts = 2, never = ['BaseException'] }",
             "v",
-            [f"x.toml:5: variant.v.policy.a.retry: never: BaseException {NO_FAILURE}"],
+            [f"x.toml:5: variant.v.policy.a.retry.never: BaseException {NO_FAILURE}"],
         ),
         (
             "[policy.a]\nretry = { max_attempts = 2, on = ['SystemExit'] }\n"
             "[variant.v.policy.a]\ntimeout = 1",
             "v",
-            [f"x.toml:4: policy.a.retry: on: SystemExit {NO_FAILURE}"],
+            [f"x.toml:4: policy.a.retry.on: SystemExit {NO_FAILURE}"],
         ),
         (
             "[policy.a]\nbreaker = { name = 'api', failures = 2 }\n"
@@ -136,6 +216,40 @@ NO_FAILURE = (
             [
                 "x.toml:8: policy.c.breaker: breaker 'api' has other settings above; "
                 "give them one setting or two names"
+            ],
+        ),
+        (
+            "[policy.a]\nretry = { max_attempts = 2, budget = { name = 'api' } }\n"
+            "bulkhead = { limit = 1, name = 'api' }\n"
+            "[policy.b]\nretry = { max_attempts = 3, budget = { name = 'api', floor = 1 } }\n"
+            "bulkhead = { limit = 2, name = 'api' }",
+            None,
+            [
+                "x.toml:7: policy.b.retry: budget 'api' has other settings above; "
+                "give them one setting or two names",
+                "x.toml:8: policy.b.bulkhead: bulkhead 'api' has other settings above; "
+                "give them one setting or two names",
+            ],
+        ),
+        (
+            "[policy.a]\nbulkhead = { limit = 5000, adaptive = 'vegas' }",
+            None,
+            [
+                "x.toml:4: policy.a.bulkhead.limit: limit=5000 must be from 1 to 1000, which is what "
+                "Vegas may choose; begin within these, or set lowest= and highest="
+            ],
+        ),
+        (
+            "[policy.a]\nfallback = { function = 'asyncflow:nothing' }",
+            None,
+            ["x.toml:4: policy.a.fallback.function: 'asyncflow' has no function 'nothing'"],
+        ),
+        (
+            "[policy.a]\ntimeout = '5s'\ndeadline = '3s'",
+            None,
+            [
+                "x.toml:4: policy.a.timeout: timeout=5 is longer than deadline=3 and would never strike; "
+                "make it shorter or leave it out"
             ],
         ),
     ],

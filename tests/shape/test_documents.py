@@ -16,11 +16,24 @@ from tests.shape.source import ROOT
 
 READ = [page for name, page in PAGES.items() if name == "README.md" or name.startswith("docs/")]
 PROGRAMS = [program for page in READ for program in page.programs()]
+OF_POLICIES = [page for page in READ if page.name.startswith("docs/policies/")]
 WITH_SESSIONS = [page for page in READ if page.has_sessions]
 
 
 def test_the_readme_and_the_guide_have_programs():
     assert {"README.md", "docs/guide.md"} <= {program.page for program in PROGRAMS}
+
+
+@pytest.mark.parametrize("page", OF_POLICIES, ids=lambda page: page.name)
+def test_a_page_about_a_policy_has_a_program_and_the_sections_that_all_have(page: Page):
+    assert page.programs()
+    headings = [line.casefold() for line in page.text.splitlines() if line.startswith("## ")]
+    if page.name != "docs/policies/order.md":  # it is about all of them
+        assert [
+            section
+            for section in ("use", "default", "event", "anti-pattern")
+            if not any(section in heading for heading in headings)
+        ] == []
 
 
 @pytest.mark.process

@@ -15,7 +15,7 @@ from asyncflow.cli.following import Follower, following, log_options
 from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
 from asyncflow.cli.stores import show_command, store_option
-from asyncflow.errors import AsyncflowError, UsageError
+from asyncflow.errors import UsageError
 
 if TYPE_CHECKING:
     from asyncflow.cli.rehearsing import Keeper
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     examples=(
         "asyncflow scenario fail_parse",
         "asyncflow scenario api_down_breaker_opens --variant no-policy",
+        "asyncflow scenario api_down_breaker_opens --compare",
         "asyncflow scenario fail_parse --world simulated --repeat 100",
         "asyncflow scenario my/outage.toml --seed 11 --json",
     ),
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 )
 @click.argument("reference", metavar="SCENARIO", required=False, shell_complete=scenario_names)
 @click.option("--variant", metavar="NAME", help="Play this variant: the same faults, other policies.")
+@click.option(
+    "--compare", is_flag=True, help="Play it and its variants with one seed, and show them side by side."
+)
 @click.option("--seed", type=int, metavar="N", help="Fix all chance; stands in for the file's seed.")
 @click.option(
     "--world",
@@ -67,6 +71,7 @@ def command(
     *,
     reference: str | None,
     variant: str | None,
+    compare: bool,
     seed: int | None,
     world: str | None,
     repeat: int,
@@ -78,9 +83,14 @@ def command(
     """Play one scenario."""
     if reference is None:
         raise click.UsageError(f"Which scenario? `{settings.program} scenarios` lists those to choose from.")
-    from asyncflow.cli.rehearsing import Keeper, prepared, rehearsal_folder
+    from asyncflow.cli.comparing import compared
+    from asyncflow.cli.rehearsing import Keeper, prepared, prepared_all, rehearsal_folder
     from asyncflow.cli.telling import introduce
 
+    if compare:
+        _check_alone(repeat, trace)
+        rehearsals = prepared_all(reference, variant, seed, world, owns_process=settings.owns_process)
+        return compared(rehearsals, store, settings, log_level, log_format)
     rehearsal = prepared(reference, variant, seed, world, owns_process=settings.owns_process)
     _check_world(rehearsal, repeat, trace)
     out = Output(settings)
@@ -94,6 +104,12 @@ def command(
         if report is None:
             return _interrupted(follower, folder, keeper, out, settings)
         return _told(report, trace, keeper, out, settings)
+
+
+def _check_alone(repeat: int, trace: Path | None) -> None:
+    """Refuse what is about one rehearsal where several are compared."""
+    for option in ["--repeat"] * (repeat > 1) + ["--trace"] * (trace is not None):
+        raise UsageError(f"{option} is for one rehearsal; leave out --compare, and choose one with --variant")
 
 
 def _check_world(rehearsal: Rehearsal, repeat: int, trace: Path | None) -> None:
@@ -112,17 +128,13 @@ def _check_world(rehearsal: Rehearsal, repeat: int, trace: Path | None) -> None:
 def _played(rehearsal: Rehearsal, folder: Path, follower: Follower, repeat: int) -> Report | None:
     """Play a scenario; None when Ctrl-C came."""
     from asyncflow.cli.progress import Progress
-    from asyncflow.scenario.play import play
+    from asyncflow.cli.rehearsing import played
 
     try:
         with Progress(repeat, live=follower.can_redraw) as progress:
-            return play(rehearsal, folder, follower.listeners, repeat=repeat, told=progress.at)
+            return played(rehearsal, folder, follower.listeners, repeat=repeat, told=progress.at)
     except KeyboardInterrupt:
         return None
-    except SystemExit as end:
-        raise AsyncflowError(
-            f"a body called sys.exit({end.code!r}), which no rehearsal survives; let it raise an error"
-        ) from end
 
 
 def _told(report: Report, trace: Path | None, keeper: Keeper, out: Output, settings: Settings) -> int:

@@ -10,15 +10,18 @@ from asyncflow.cli.command import declare
 from asyncflow.cli.output import Output
 from asyncflow.cli.settings import Settings
 
-_WORDS = ("scenario", "report", "run", "events", "runs", "flows", "served", "scenarios", "comparison")
+_WORDS = (
+    *("scenario", "report", "variants", "run", "events"),
+    *("runs", "flows", "served", "scenarios", "comparison"),
+)
 
 
 @declare(
     "schema",
     f"WHAT is one of {', '.join(_WORDS)}. `scenario` is the schema of scenario files, with which an editor "
-    "completes and checks them. The others are those of what --json prints: `report` of scenario, `run` of "
-    "show and run, `events` of show --events, `served` of a line of serve, `comparison` of trace diff, and "
-    "the lists.",
+    "completes and checks them. The others are those of what --json prints: `report` of scenario, "
+    "`variants` of scenario --compare, `run` of show and run, `events` of show --events, `served` of a line "
+    "of serve, `comparison` of trace diff, and the lists.",
     examples=("asyncflow schema scenario > scenario.schema.json", "asyncflow schema runs"),
     json=None,
 )
