@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from benchmarks import (
     caching,
@@ -39,8 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     rows: list[Row] = []
     notes: list[Note] = []
+    effort = replace(QUICK if chosen.quick else FULL, with_peers=chosen.peers)
     for name in chosen.cases or CASES:
-        for found in CASES[name][1](QUICK if chosen.quick else FULL):
+        for found in CASES[name][1](effort):
             if isinstance(found, Row):
                 rows.append(found)
                 print(f"{found.case}: {found.name}: {found.measured}", file=sys.stderr)
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "cases", nargs="*", metavar="CASE", choices=[*CASES, []], help="which; all without one"
     )
     parser.add_argument("--quick", action="store_true", help="a small run, to see that everything works")
+    parser.add_argument("--peers", action="store_true", help="measure other libraries beside the policies")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed")
     return parser

@@ -24,10 +24,12 @@ class Effort:
     Attributes:
         divisor: by how much every number of tasks or calls is divided.
         most: the most repetitions.
+        with_peers: whether other libraries are measured, too.
     """
 
     divisor: int
     most: int
+    with_peers: bool = False
 
     def tasks(self, count: int) -> int:
         """Return how many tasks or calls to make where a full run makes `count`."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import table
+from benchmarks import policies_peers, table
 from benchmarks.measure import QUICK, Cost, interleaved, plain
 from benchmarks.rows import Note, Quantity, Row, ratios, row
 
@@ -126,3 +126,25 @@ def test_a_ratio_is_taken_inside_each_repetition():
     ours = [Cost(cpu=4.0, loop_thread=0.0), Cost(cpu=9.0, loop_thread=0.0)]
     bare = [Cost(cpu=2.0, loop_thread=0.0), Cost(cpu=3.0, loop_thread=0.0)]
     assert ratios(ours, bare) == [2.0, 3.0]
+
+
+def test_other_libraries_are_measured_when_asked_and_a_missing_one_is_said(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(command, "CASES", {"policies": ("?", lambda effort: asked.append(effort) or [])})
+    command.main(["policies", "--quick", "--peers"])
+    command.main(["policies", "--quick"])
+    assert [effort.with_peers for effort in asked] == [True, False]
+
+    monkeypatch.setattr(policies_peers, "import_module", _missing)
+    peers, notes = policies_peers.installed(policies_peers.Settings())
+    assert peers == []
+    assert [note.text.partition(" is left out")[0] for note in notes] == [
+        "hyx",
+        "pyresilience",
+        "tenacity + circuitbreaker + asyncio",
+    ]
+    assert all("pip install -e '.[peers]'" in note.text for note in notes)
+
+
+def _missing(name: str) -> Any:
+    raise ImportError(f"No module named {name!r}")

@@ -8,6 +8,10 @@ import pytest
 
 from asyncflow.examples import herd, storm, tail
 from asyncflow.examples.service import Service
+from asyncflow.scenario import gallery
+from asyncflow.scenario.compare import compare, prepare_all
+from asyncflow.scenario.load import load
+from asyncflow.scenario.play import play
 from asyncflow.targets import flows_in
 from tests.clock import run_virtual
 
@@ -118,3 +122,21 @@ def test_without_a_pause_the_tail_is_short():
         return (await run.wait()).result()
 
     assert run_virtual(story()) == "99% of the look-ups took 24 ms or less"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "collapsed", "recovered"),
+    [
+        ("retry_storm", {"as written", "jitter"}, {"no-retry", "budget", "breaker", "bulkhead"}),
+        ("thundering_herd", {"as written", "constant"}, {"equal", "full", "decorrelated", "rate-limit"}),
+        ("hedged_tail", {"no-hedge"}, {"as written", "quantile", "retry"}),
+    ],
+)
+def test_the_policies_alone_decide_how_a_storm_ends_whatever_the_seed(
+    tmp_path, scenario, collapsed, recovered
+):
+    rehearsals = prepare_all(scenario, load(gallery.find(scenario)), seed=1)
+    found = compare(rehearsals, lambda rehearsal: play(rehearsal, tmp_path))
+    ends = {side.label: side.report.history.state.name for side in found.sides}
+    assert ends == dict.fromkeys(collapsed, "Failed") | dict.fromkeys(recovered, "Success")
+    assert found.held, found.sentence

@@ -173,6 +173,13 @@ def declarations() -> None:
     coroutine.close()
     coroutine = guarded("3")  # type: ignore[arg-type]
 
+    async def plain(x: int, *, times: int) -> bytes:
+        return b"x" * x * times
+
+    called: Coroutine[Any, Any, bytes] = policy.call(plain, 3, times=2)
+    called.close()
+    called = policy.call(plain, "3", times=2)  # type: ignore[arg-type]
+
 
 @flow
 async def maps() -> None:

@@ -111,7 +111,7 @@ def make(plan, fn):
         if (
             innermost() is not None
             or found.world is not current_world()  #: breaker, rate limit, bulkhead, budget
-            or not circuit.free  #: breaker
+            or not circuit.free  #: unwatched
             or places.taken >= places.limit  #: bulkhead
             or (task := running_on(found.loop)) is None
         ):
@@ -123,9 +123,12 @@ def make(plan, fn):
             due = now  #: rate limit
         elif due - now > limiter.tolerance:  #: rate limit
             return value_of(await whole(plan, fn, args, kwargs))  #: rate limit
+        permit = circuit.shortcut(circuit.clock())  #: watched
+        if permit is None:  #: watched
+            return value_of(await whole(plan, fn, args, kwargs))  #: watched
         limiter.tat = due + limiter.step  #: rate limit
         found.spending.entered()  #: budget
-        permit = circuit.generation  #: breaker
+        permit = circuit.generation  #: unwatched
         places.taken += 1  #: bulkhead
         requests = task.cancelling()
         alarm = Alarm()  #: timeout
@@ -160,7 +163,7 @@ def make(plan, fn):
             found.spending.succeeded(found.world.monotonic())  #: budget
             if circuit.quiet:  #: breaker
                 return value  #: breaker
-            circuit.record(permit, "success", found.world.monotonic())  #: praise
+            circuit.record(permit, "success", circuit.clock())  #: praise
             return value  #: not critic
             flight = boarded(found, permit=permit)  #: critic
             outcome = Returned(value)  #: critic

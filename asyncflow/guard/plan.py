@@ -123,6 +123,8 @@ class Plan:
             "budget": self.budget is not None,
             "timeout": self.timeout is not None,
             "breaker": self.breaker is not None,
+            "unwatched": self.breaker is not None and self.breaker.slow_after is None,
+            "watched": self.breaker is not None and self.breaker.slow_after is not None,
             "praise": self.breaker is not None and self.breaker.on_result is None,
             "critic": self.breaker is not None and self.breaker.on_result is not None,
             "rate limit": self.rate_limit is not None,

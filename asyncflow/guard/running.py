@@ -1,4 +1,4 @@
-"""Which asyncio task is running, for those who ask before every call."""
+"""Which asyncio task is running, for coroutines that ask before every call."""
 
 from __future__ import annotations
 

@@ -189,6 +189,6 @@ class Breaker:
         told = [repr(self.name)]
         for each in fields(self)[1:]:
             value = getattr(self, each.name)
-            if value != each.default and not (each.name == "failures" and value is None):
+            if value != each.default:
                 told.append(f"{each.name}={value!r}")
         return f"Breaker({', '.join(told)})"

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from asyncflow.errors import InvalidPolicy, did_you_mean
+from asyncflow.policy.checks import checked_number, checked_whole
 from asyncflow.policy.matching import checked
 from asyncflow.policy.reading import Mode
 from asyncflow.policy.seconds import Seconds, seconds
@@ -23,6 +24,7 @@ RATE = 0.5
 MIN_CALLS = 20
 """How many calls it takes to speak of a share where nothing is said."""
 
+_STRICTEST = "use 1 for the strictest"
 _OF_WINDOWS = ("failure_rate", "slow_after", "slow_rate", "min_calls")
 
 Settled = dict[str, object]
@@ -39,7 +41,7 @@ def settled(given: Breaker) -> Settled:
             f"name={given.name!r} must be a text that says what is protected, such as 'payments'"
         )
     checked_mode(given.mode)
-    _check_count(given.probes, "probes", 1)
+    checked_whole(given.probes, "probes", 1, _STRICTEST)
     checked(given.on, "on")
     checked(given.ignore, "ignore")
     if given.on_result is not None and not _is_predicate(given.on_result):
@@ -65,7 +67,8 @@ def _threshold(given: Breaker) -> Settled:
                     "add window=100 (calls) or window_for=30.0 (seconds)"
                 )
         failures = FAILURES if given.failures is None else given.failures
-        return {"failures": _check_count(failures, "failures", 1)}
+        checked_whole(failures, "failures", 1, _STRICTEST)
+        return {"failures": failures}
     if given.failures is not None:
         raise InvalidPolicy(
             f"failures={given.failures!r} means failures in a row, and a window looks at shares; "
@@ -80,11 +83,13 @@ def _threshold(given: Breaker) -> Settled:
 
 
 def _window(given: Breaker) -> Settled:
-    least = _check_count(MIN_CALLS if given.min_calls is None else given.min_calls, "min_calls", 2)
+    least = MIN_CALLS if given.min_calls is None else given.min_calls
+    checked_whole(least, "min_calls", 2, "one call is no share; use 2 for the least")
     rate = _rate(given.failure_rate, "failure_rate")
     if given.window is not None:
-        # A window never has more calls than fit in: it would not open before the end of time.
-        return {"failure_rate": rate, "min_calls": min(least, _check_count(given.window, "window", 2))}
+        checked_whole(given.window, "window", 2, "use failures=1 to open on the first failure")
+        # More calls than fit in would never come together.
+        return {"failure_rate": rate, "min_calls": min(least, given.window)}
     length = seconds(cast("Seconds", given.window_for), "window_for", zero=False)
     return {"failure_rate": rate, "min_calls": least, "window_for": length}
 
@@ -103,8 +108,7 @@ def _slow(given: Breaker) -> Settled:
 def _open_time(given: Breaker) -> Settled:
     grow, longest = given.grow, given.max_open_for
     open_for = math.inf if callable(given.open_for) else seconds(given.open_for, "open_for", endless=True)
-    if isinstance(grow, bool) or not isinstance(grow, int | float) or not 1 <= grow < math.inf:
-        raise InvalidPolicy(f"grow={grow!r} must be a number, 1 or more; use 2.0 to double each opening")
+    checked_number(grow, "grow", 1.0, math.inf, "use 2.0 to double each opening")
     if grow > 1 and open_for == math.inf:
         raise InvalidPolicy(f"grow={grow!r} needs an open_for in seconds; {given.open_for!r} can't grow")
     if longest is not None:
@@ -129,14 +133,6 @@ def _half_open_time(given: Breaker) -> Settled:
     if given.half_open_to == "closed":
         raise InvalidPolicy("half_open_to='closed' needs half_open_for, the time after which it closes")
     return {}
-
-
-def _check_count(count: object, setting: str, least: int) -> int:
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
-        raise InvalidPolicy(
-            f"{setting}={count!r} must be a whole number, {least} or more; use {least} for the strictest"
-        )
-    return count
 
 
 def _rate(rate: float | None, setting: str) -> float:

@@ -95,7 +95,7 @@ class Spender:
         Args:
             now: the world's monotonic time.
         """
-        self._give_back()
+        self.give_back()
         self.spending.failed(now)
 
     def may_retry(self, now: float) -> bool:
@@ -104,7 +104,7 @@ class Spender:
         Args:
             now: the world's monotonic time.
         """
-        self._give_back()
+        self.give_back()
         self._holds = self.spending.take(now)
         return self._holds
 
@@ -118,12 +118,13 @@ class Spender:
         if self._is_over:
             return
         self._is_over = True
-        self._give_back()
+        self.give_back()
         self.spending.left()
         if succeeded:
             self.spending.succeeded(now)
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """Give back the extra attempt that is held, if one is: it is over."""
         if self._holds:
             self._holds = False
             self.spending.give_back()

@@ -82,6 +82,8 @@ class Course:
             self.previous = judged.delay
         elif isinstance(judged.decision, Again):  # a LOOP begins afresh
             self.previous, self._ends = 0.0, self._end_from_now()
+            if self._spender is not None:
+                self._spender.give_back()
         else:
             self._has_succeeded = judged.is_success()
 
@@ -90,5 +92,5 @@ class Course:
         return None if within is None else self._home.monotonic() + seconds(within, "within")
 
 
-def _sooner(one: float | None, other: float | None) -> float | None:
-    return one if other is None else other if one is None else min(one, other)
+def _sooner(*lengths: float | None) -> float | None:
+    return min((length for length in lengths if length is not None), default=None)

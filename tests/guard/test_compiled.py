@@ -228,10 +228,11 @@ EVERY = ("call", "memory", "budget", "timeout", "breaker", "rate limit", "bulkhe
 
 
 @pytest.mark.parametrize("judge", ["praise", "critic"])
-def test_the_source_of_every_set_of_parts_compiles(judge):
+@pytest.mark.parametrize("watch", ["watched", "unwatched"])
+def test_the_source_of_every_set_of_parts_compiles(watch, judge):
     for count in range(len(EVERY)):
         for parts in itertools.combinations(EVERY[1:], count):
-            wanted = {"call", *parts} | ({judge} if "breaker" in parts else set())
+            wanted = {"call", *parts} | ({watch, judge} if "breaker" in parts else set())
             compile(source_of(frozenset(wanted)).format(first=""), "frame", "exec")
 
 

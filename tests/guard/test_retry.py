@@ -227,6 +227,23 @@ def test_tokens_go_with_retries_and_come_with_successes(script, tokens):
     run_virtual(story())
 
 
+def test_the_next_iteration_of_a_loop_is_no_retry():
+    async def story():
+        budget, steps, seen = Budget("b"), [F, LOOP(), 1], []
+
+        async def body():
+            seen.append(budget.spending().extra)
+            step = steps.pop(0)
+            if isinstance(step, BaseException):
+                raise step
+            return step
+
+        assert await Policy(retry=Retry(3, budget=budget)).call(body) == 1
+        assert seen == [0, 1, 0]
+
+    run_virtual(story())
+
+
 def test_a_policy_shows_what_is_left_of_its_budget():
     async def story():
         policy = Policy(retry=Retry(3, budget=TokenBudget("api", capacity=2)))

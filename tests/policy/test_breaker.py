@@ -247,9 +247,67 @@ def test_one_name_is_one_circuit_per_world():
         (lambda: Breaker("b", open_for=-1), "open_for=-1"),
         (lambda: Breaker("b", open_for="30"), "open_for='30'"),
         (lambda: Breaker("b", on=BaseException), "on: BaseException"),
+        (lambda: Breaker("b", ignore=KeyboardInterrupt), "ignore: KeyboardInterrupt"),
+        (lambda: Breaker("b", on_result=503), "on_result=503 must be a predicate"),
+        (lambda: Breaker("b", on_result=_later), "that answers at once"),
+        (lambda: Breaker("b", window=1), "window=1 must be a whole number, 2 or more"),
+        (lambda: Breaker("b", window_for=0), "window_for=0 must be more than 0"),
+        (lambda: Breaker("b", window=10, window_for=10), "window=10 counts calls and window_for=10 seconds"),
+        (lambda: Breaker("b", failures=5, window=10), "failures=5 means failures in a row"),
+        (lambda: Breaker("b", failure_rate=0.5), "failure_rate=0.5 needs a window"),
+        (lambda: Breaker("b", slow_after=1), "slow_after=1 needs a window"),
+        (lambda: Breaker("b", min_calls=5), "min_calls=5 needs a window"),
+        (lambda: Breaker("b", window=10, min_calls=1), "min_calls=1 must be a whole number, 2 or more"),
+        (lambda: Breaker("b", window=10, failure_rate=50), "failure_rate=50 must be a share"),
+        (lambda: Breaker("b", window=10, slow_rate=0.5), "slow_rate=0.5 needs slow_after"),
+        (lambda: Breaker("b", window=10, slow_after=0), "slow_after=0 must be more than 0"),
+        (lambda: Breaker("b", window=10, slow_after=1, slow_rate=True), "slow_rate=True must be a share"),
+        (lambda: Breaker("b", grow=0.5), "grow=0.5 must be a number, 1 or more"),
+        (lambda: Breaker("b", grow=math.inf), "grow=inf"),
+        (lambda: Breaker("b", open_for=math.inf, grow=2), "grow=2 needs an open_for in seconds; inf"),
+        (lambda: Breaker("b", open_for=len, grow=2), "can't grow"),
+        (lambda: Breaker("b", max_open_for=60), "max_open_for=60 caps an open time that grows"),
+        (lambda: Breaker("b", grow=2, max_open_for=10), "max_open_for=10 is less than open_for=30"),
+        (lambda: Breaker("b", half_open_for=0), "half_open_for=0 must be more than 0"),
+        (lambda: Breaker("b", half_open_to="closed"), "half_open_to='closed' needs half_open_for"),
+        (lambda: Breaker("b", half_open_for=1, half_open_to="half-open"), "half_open_to='half-open'"),
+        (lambda: Breaker("b", mode="forced_open"), "Did you mean 'forced-open'?"),
     ],
 )
 def test_a_wrong_setting_is_refused_when_it_is_declared(build, message):
     with pytest.raises(InvalidPolicy) as refused:
         build()
     assert message in str(refused.value)
+
+
+async def _later(value):
+    return value == 503
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ({}, {"failures": 5, "open_for": timedelta(seconds=30), "probes": 1, "grow": 1.0}),
+        ({"window": 10}, {"window": 10, "failure_rate": 0.5, "min_calls": 10}),
+        ({"window": 100}, {"window": 100, "min_calls": 20}),
+        ({"window_for": timedelta(minutes=1)}, {"window_for": 60.0, "failure_rate": 0.5, "min_calls": 20}),
+        ({"window": 10, "slow_after": 2}, {"window": 10, "slow_after": 2.0, "slow_rate": 0.5}),
+    ],
+)
+def test_what_is_not_said_is_the_default_and_the_same_circuit(short, long):
+    here = World()
+    assert Breaker("b", **short) == Breaker("b", **long)
+    assert Breaker("b", **short).circuit(here) is Breaker("b", **long).circuit(here)
+
+
+def test_the_repr_of_a_breaker_has_what_it_does_otherwise_than_by_default():
+    assert repr(Breaker("b")) == "Breaker('b', failures=5)"
+    told = "Breaker('b', probes=3, window=10, failure_rate=0.5, min_calls=10)"
+    assert repr(Breaker("b", window=10, probes=3)) == told
+
+
+def test_an_ignored_error_is_neutral_though_it_is_meant():
+    breaker = Breaker("b", on=LookupError, ignore=lambda error: "soft" in str(error))
+    assert breaker.verdict(Raised(KeyError("hard"))) == "failure"
+    assert breaker.verdict(Raised(KeyError("soft"))) == "neutral"
+    assert breaker.verdict(Raised(ValueError("other"))) == "neutral"

@@ -190,10 +190,12 @@ class BreakerMachine(RuleBasedStateMachine):
         self.circuit = spec.circuit(World(monotonic=lambda: float(self.now)))
         self.reference = Reference(spec)
 
-    @rule(target=calls)
-    def call(self):
+    @rule(target=calls, hurries=st.booleans())
+    def call(self, hurries=False):
         self.number += 1
-        answer = self.circuit.admit(self.now)
+        answer = self.circuit.shortcut(self.now) if hurries else None
+        if answer is None:
+            answer = self.circuit.admit(self.now)
         admitted = self.reference.admit(self.number, self.now)
         assert isinstance(answer, BreakerOpen) is not admitted
         return (self.number, answer)
