@@ -405,3 +405,36 @@ def test_no_retry_is_begun_that_can_not_fit_into_the_deadline():
     calls, ended, note = run_virtual(story())
     assert (calls, ended) == (3, 4.0)
     assert note.startswith("asyncflow: 3 attempts were made; ValueError is in `on`, but")
+
+
+def test_a_wait_that_would_end_with_the_deadline_is_not_started():
+    async def story():
+        limit = RateLimit(1, per=8.0, burst=1)
+        policy = Policy(rate_limit=limit)
+        await policy.call(Body(1))
+        wait = limit.limiter().reserve(world().monotonic(), within=60.0)
+        limit.limiter().give_back(1, world().monotonic(), limit.limiter().slot)
+        with pytest.raises(RateLimited):
+            async with deadline(wait - 1e-6):  # reservations are told a little too long, to be enough
+                await policy.call(Body(1))
+        return world().monotonic()
+
+    assert run_virtual(story()) == 0.0
+
+
+def test_who_got_a_place_in_time_leaves_no_timer_behind(monkeypatch):
+    timers, call_at = [], SimLoop.call_at
+
+    def keeping(self, *args, **kwargs):
+        timers.append(call_at(self, *args, **kwargs))
+        return timers[-1]
+
+    async def story():
+        monkeypatch.setattr(SimLoop, "call_at", keeping)
+        policy = Policy(bulkhead=Bulkhead(1, queue=1, queue_timeout=60.0))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(policy.call(Body(1.0)))
+        return [timer.cancelled() for timer in timers if timer.when() > world().monotonic()]
+
+    assert run_virtual(story()) == [True]
