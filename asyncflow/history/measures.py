@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from asyncflow.history.record import RunHistory, TaskHistory
+from asyncflow.history.record import Attempt, RunHistory, TaskHistory
 from asyncflow.states import BY_NAME
 
 MANY = 12
@@ -127,14 +127,20 @@ def _every(history: RunHistory) -> Iterator[TaskHistory]:
 def _refused(history: RunHistory) -> dict[str, int]:
     """Return how many tries were refused by what; some elements of large maps are only counted."""
     found: Counter[str] = Counter()
-    uncalled = history.attempts - history.calls
     for task in _every(history):
-        for attempt in task.attempts:
-            uncalled -= not attempt.called
-            if attempt.outcome == "refused":
-                found[_GATES.get(attempt.error.type if attempt.error else "", _OTHER)] += 1
-    found[_OTHER] += uncalled
+        found.update(_gate(attempt) for attempt in task.attempts if attempt.outcome == "refused")
+    found[_OTHER] += sum(map(_counted_refusals, history.tasks))
+    found[_OTHER] -= sum(not attempt.called for one in history.elements for attempt in one.attempts)
     return {gate: found[gate] for gate in (*_GATES.values(), _OTHER) if found[gate] > 0}
+
+
+def _gate(attempt: Attempt) -> str:
+    return _GATES.get(attempt.error.type if attempt.error else "", _OTHER)
+
+
+def _counted_refusals(task: TaskHistory) -> int:
+    """Return how many attempts of a map's elements called no body, those that are only counted included."""
+    return 0 if task.elements is None else max(0, task.elements.attempts - task.elements.calls)
 
 
 def _opened(history: RunHistory) -> dict[str, tuple[float, ...]]:

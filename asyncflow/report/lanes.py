@@ -44,7 +44,7 @@ def breaker_lane(
     return merged(row)
 
 
-def span_lane(start: float, end: float, filling: Piece, axis: Axis) -> Line:
+def span_lane(start: float, end: float, filling: Piece, axis: Axis, look: Look) -> Line:
     """Return a lane with one bar of at least a cell.
 
     Args:
@@ -52,11 +52,15 @@ def span_lane(start: float, end: float, filling: Piece, axis: Axis) -> Line:
         end: where it ends.
         filling: one cell of it.
         axis: the time axis.
+        look: what the place of output can show.
     """
+    row = [(" ", "plain")] * axis.width
+    for cell in axis.grid():
+        row[cell] = (look.sign("grid"), "dim")
     left = axis.cell(start)
     right = max(left + 1, axis.edge(end))
-    empty = " " * (axis.width - right)
-    return [Piece(" " * left), Piece(filling.text * (right - left), filling.style), Piece(empty)]
+    row[left:right] = [(filling.text, filling.style)] * (right - left)
+    return merged(row)
 
 
 def activity_lane(activity: Activity, style: str, axis: Axis, look: Look) -> Line:

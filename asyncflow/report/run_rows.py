@@ -45,7 +45,7 @@ def _hedge_row(hedge: Hedge, look: Look) -> Row:
         means=look.clean(shown.word),
         style=style,
         tries=str(hedge.calls),
-        draw=lambda axis: span_lane(hedge.started, hedge.ended, Piece(char, style), axis),
+        draw=lambda axis: span_lane(hedge.started, hedge.ended, Piece(char, style), axis, look),
     )
 
 

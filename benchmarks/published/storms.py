@@ -30,7 +30,8 @@ QUICK_COLUMN, QUICK_SECONDS = 3, 50
 """The column that is decided soon, whatever the policy, and after how long."""
 FULL_SECONDS = 120
 
-SOURCE = "the example of HotOS 2021, simulated without this library"
+HOTOS = "Bronson and others, HotOS 2021"
+SIMULATED = "the example of HotOS 2021, simulated without this library"
 
 TIMEOUT = 1.0
 WAITS = exponential(0.1, cap=5.0)
@@ -53,14 +54,14 @@ class Way:
         published: for each column, the calls that succeed in a second long after, and the seconds until the
             system has recovered.
         serving: the server's.
-        sent: requests in a second, long after, in the first column, where that was published.
+        sent: requests in a second, long after, in the first column, and who published that, if anybody did.
     """
 
     name: str
     policy: Policy
     published: tuple[tuple[float, float], ...]
     serving: Serving = field(default_factory=Serving)
-    sent: float | None = None
+    sent: tuple[float, str] | None = None
 
 
 _NEVER = inf
@@ -68,11 +69,19 @@ _COLLAPSE = ((0.0, _NEVER),) * 4
 
 WAYS = (
     Way("no retry", _ONCE, ((0, _NEVER), (201, 18), (275, 50), (201, 3))),
-    Way("2 attempts at once", Policy(timeout=TIMEOUT, retry=Retry(2)), _COLLAPSE, sent=550),
-    Way("3 attempts, exponential", Policy(timeout=TIMEOUT, retry=Retry(3, WAITS)), _COLLAPSE, sent=825),
+    Way("2 attempts at once", Policy(timeout=TIMEOUT, retry=Retry(2)), _COLLAPSE, sent=(560, HOTOS)),
+    Way(
+        "3 attempts, exponential",
+        Policy(timeout=TIMEOUT, retry=Retry(3, WAITS)),
+        _COLLAPSE,
+        sent=(825, SIMULATED),
+    ),
     Way("3 attempts, full jitter", _JITTER, _COLLAPSE),
     Way(
-        "the same and a budget of 10 %", _WITH_BUDGET, ((0, _NEVER), (201, 19), (277, 58), (201, 4)), sent=275
+        "the same and a budget of 10 %",
+        _WITH_BUDGET,
+        ((0, _NEVER), (201, 19), (277, 58), (201, 4)),
+        sent=(275, SIMULATED),
     ),
     Way(
         "3 attempts, full jitter and a breaker",
@@ -146,13 +155,14 @@ def claims(way: Way, column: int) -> dict[str, Claim]:
         "recovery": _claim(f"{where}: seconds to recover", recovery, max(5.0, 0.4 * recovery)),
     }
     if way.sent is not None and column == 0:
-        told["sent"] = _claim(f"{where}: requests in a second", way.sent, 0.06 * way.sent)
+        sent, source = way.sent
+        told["sent"] = _claim(f"{where}: requests in a second", sent, 0.06 * sent, source)
     return told
 
 
-def _claim(what: str, published: float, off: float) -> Claim:
+def _claim(what: str, published: float, off: float, source: str = SIMULATED) -> Claim:
     low = published if isinf(published) else max(0.0, published - off)
-    return Claim(what, published, low, published + off, SOURCE)
+    return Claim(what, published, low, published + off, source)
 
 
 def findings(effort: Effort) -> Iterator[Finding]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asyncflow import current, flow, signals, states, task
 from asyncflow.engine import RunOptions, TaskRun, start
@@ -443,3 +446,69 @@ def test_handlers_see_the_success_and_may_refuse_it():
 def test_a_skip_of_the_body_is_no_failure():
     run = one_task(Service(signals.SKIP("nothing new")), fallback=Fallback("unknown"))
     assert final(run) == {"ask": "Skipped"}
+
+
+# -- properties --------------------------------------------------------------------------------------------
+
+_WAYS = st.lists(
+    st.sampled_from(
+        [0.1, 0.5, 1.5, 60.0, OSError("down"), signals.RETRY("again", delay=0.5), signals.SKIP("no")]
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(
+    ways=_WAYS,
+    parts=st.fixed_dictionaries(
+        {},
+        optional={
+            "deadline": st.sampled_from([1.0, 2.0, 2.5]),
+            "hedge": st.sampled_from([Hedge(), Hedge(0, max_hedges=2), Hedge(0.5, max_hedges=3), Hedge(1.0)]),
+            "retry": st.sampled_from([2, Retry(3, delay=constant(0.4))]),
+            "timeout": st.sampled_from([0.4, 1.0]),
+            "fallback": st.sampled_from([Fallback("instead"), Fallback("instead", on=KeyError)]),
+            "uses": st.just({Resource("shared", 2): 1}),
+        },
+    ),
+    cancelled=st.sampled_from([None, 0.0, 0.5, 1.0, 1.7]),
+    attended=st.booleans(),
+)
+def test_whatever_stands_around_it_a_task_run_moves_as_the_table_has_it(ways, parts, cancelled, attended):
+    service = Service(*ways, 0.1)
+
+    async def handler(obj, old, new):
+        await asyncio.sleep(0.2)
+        return new
+
+    @task(state_handlers=[handler] if attended else None, **parts)
+    async def ask():
+        return await service()
+
+    @flow
+    async def body():
+        ask()
+        ask()
+
+    async def story():
+        run = await start(body, {})
+        if cancelled is not None:
+            await asyncio.sleep(cancelled)
+            run.cancel("enough")
+        try:
+            async with asyncio.timeout(1000):
+                await run.wait()
+        finally:
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        return run
+
+    run = run_virtual(story())
+    assert run.is_final()
+    for task_run in run.tasks:
+        gone = [states.BY_NAME[name] for name in moves(run, task_run.key)]
+        assert all(then in now.leads_to for now, then in itertools.pairwise([states.Pending, *gone]))
+        assert [state.final for state in gone].count(True) == 1
+    started = [event.detail["hedge"] for event in run.events if event.kind == "hedge_started"]
+    ended = [event.detail["hedge"] for event in run.events if event.kind == "hedge_ended"]
+    assert sorted(started) == sorted(ended)

@@ -9,12 +9,14 @@ from rich.cells import cell_len
 
 from asyncflow import states
 from asyncflow.errors import BreakerOpen
+from asyncflow.events import Event
 from asyncflow.history import fold
 from asyncflow.history.measures import MANY, measures_of
 from asyncflow.report.canvas import Look, text_of
-from asyncflow.report.comparing import Side, comparison
+from asyncflow.report.comparing import MOST_NAMES, Side, comparison
 from asyncflow.report.measures import measures_table
 from tests.events import Story, flaky_network, stories
+from tests.report.test_timeline import golden
 
 
 def side(label: str, story: Story, verdict: str = "held", **more) -> Side:
@@ -53,6 +55,36 @@ def busy(count: int, fails: int = 0) -> Story:
     return story
 
 
+def both() -> list[Side]:
+    """A flow whose network is flaky, and one that ends early, with a task that is called very often."""
+    often = busy(60, fails=20)
+    flaky = flaky_network()
+    flaky.events[-2:-2] = [
+        event for at in range(40) for event in _called(100 + at, 0.1 * at, states.Success())
+    ]
+    return [
+        side("as written", flaky, breakers=("posts-api",), expectations=(5, 5)),
+        side("no-policy", often, "violated", title="The same without any policy", expectations=(2, 1)),
+    ]
+
+
+def _called(number: int, at: float, end: states.State) -> list[Event]:
+    called = {"name": "fetch", "key": f"/fetch.{number}", "upstream": []}
+    return [
+        Event(at, "task_called", number, 0, called),
+        Event(at, "state_changed", number, 1, states.Running()),
+        Event(at + 0.05, "state_changed", number, 1, end),
+    ]
+
+
+def test_the_comparison_is_drawn_as_it_was_approved():
+    for width, kind, lines in golden("comparison"):
+        encoding = "utf-8" if kind == "unicode" else "ascii"
+        look = Look(width=width, unicode=kind == "unicode", encoding=encoding)
+        drawn = [*comparison(both(), look), [], *measures_table(both(), look)]
+        assert [text_of(line) for line in drawn] == lines, (width, kind)
+
+
 def test_all_blocks_lie_on_the_axis_of_the_longest_run():
     lines = drawn(side("as written", one_task(10.0)), side("short", one_task(5.0)), width=60)
 
@@ -88,6 +120,21 @@ def test_as_many_runs_of_one_name_as_can_be_read_have_a_row_each():
     lines = drawn(side("as written", busy(MANY)), width=80)
 
     assert sum(line.startswith("fetch ") for line in lines) == MANY
+
+
+def test_of_very_many_names_those_that_are_not_well_are_shown():
+    story = Story()
+    for at in range(2 * MOST_NAMES):
+        number = story.call(0.0, f"task_{at}")
+        story.start(0.0, number)
+        last = at == 2 * MOST_NAMES - 1
+        story.end(1.0, number, 1, states.Failed("gone", OSError("gone")) if last else states.Success())
+    story.over(1.0)
+    lines = drawn(side("as written", story), width=80)
+
+    rows = [line.split()[0] for line in lines if line.startswith("task_")]
+    assert rows == [*(f"task_{at}" for at in range(MOST_NAMES - 1)), f"task_{2 * MOST_NAMES - 1}"]
+    assert f"and {MOST_NAMES} more names" in " ".join(lines)
 
 
 def test_the_goodput_is_the_successes_of_the_whole_time():

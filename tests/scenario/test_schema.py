@@ -29,6 +29,7 @@ WIDER = {
     ),
     *("a window that ends before it begins", "a window of nothing", "a wrong length that is right"),
     *("a timeout of zero", "a policy that is there and is not", "a hedge without a moment"),
+    *("a fallback to nothing", "a delay that is drawn twice"),
     *("two fallbacks in one", "a range that holds nothing", "an empty range", "rows that claim nothing"),
     *("rows that are counted twice", "a number that is too large"),
     # Which places on the wire go with a word, and at which times.
