@@ -379,7 +379,8 @@ def test_an_attempt_has_a_timer_of_its_own_only_if_it_ends_before_the_deadline(m
     asked, call_at = [], SimLoop.call_at
 
     def counting(self, when, callback, *args, **kwargs):
-        asked.append(getattr(callback, "__qualname__", ""))
+        if when <= 5.0:  # what is asked for later reminds of calls that go on nevertheless
+            asked.append(getattr(callback, "__qualname__", ""))
         return call_at(self, when, callback, *args, **kwargs)
 
     async def story():
@@ -407,3 +408,36 @@ def test_no_retry_is_begun_that_can_not_fit_into_the_deadline():
     calls, ended, note = run_virtual(story())
     assert (calls, ended) == (3, 4.0)
     assert note.startswith("asyncflow: 3 attempts were made; ValueError is in `on`, but")
+
+
+def test_a_wait_that_would_end_with_the_deadline_is_not_started():
+    async def story():
+        limit = RateLimit(1, per=8.0, burst=1)
+        policy = Policy(rate_limit=limit)
+        await policy.call(Body(1))
+        wait = limit.limiter().reserve(world().monotonic(), within=60.0)
+        limit.limiter().give_back(1, world().monotonic(), limit.limiter().slot)
+        with pytest.raises(RateLimited):
+            async with deadline(wait - 1e-6):  # reservations are told a little too long, to be enough
+                await policy.call(Body(1))
+        return world().monotonic()
+
+    assert run_virtual(story()) == 0.0
+
+
+def test_who_got_a_place_in_time_leaves_no_timer_behind(monkeypatch):
+    timers, call_at = [], SimLoop.call_at
+
+    def keeping(self, *args, **kwargs):
+        timers.append(call_at(self, *args, **kwargs))
+        return timers[-1]
+
+    async def story():
+        monkeypatch.setattr(SimLoop, "call_at", keeping)
+        policy = Policy(bulkhead=Bulkhead(1, queue=1, queue_timeout=60.0))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(policy.call(Body(1.0)))
+        return [timer.cancelled() for timer in timers if timer.when() > world().monotonic()]
+
+    assert run_virtual(story()) == [True]
