@@ -8,7 +8,6 @@ import pytest
 
 from asyncflow.ambient import world
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, BulkheadFull, DeadlineExceeded, RateLimited
-from asyncflow.guard import deadlines
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.guard.policy import Policy
 from asyncflow.outcomes import Raised, Refused, Returned
@@ -386,7 +385,6 @@ def test_an_attempt_has_a_timer_of_its_own_only_if_it_ends_before_the_deadline(m
     async def story():
         policy = Policy(timeout=timeout)
         monkeypatch.setattr(SimLoop, "call_at", counting)
-        monkeypatch.setattr(deadlines, "_unheeded", None)  # whose reminders have timers too
         with pytest.raises(TimeoutError) as late:
             async with deadline(5.0):
                 await policy.call(forever)
