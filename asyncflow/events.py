@@ -22,6 +22,7 @@ Kind = Literal[
     "fault_injected",
     "breaker_changed",
     "breaker_exceeded",
+    "admission_delayed",
     "admission_waited",
     "hedge_started",
     "hedge_ended",
@@ -59,7 +60,8 @@ breaker_changed   detail: breaker, old, new, why (it is not closed, in words; em
                   were counted), openings (since it was closed), cause (the last failure as text, or None); of
                   a half-open one also probes
 breaker_exceeded  detail: breaker, why (it would have opened in another mode); once
-admission_waited  detail: gate (`rate limit` or `bulkhead`), name (of the policy, or None), seconds, admitted
+admission_delayed detail: gate (`rate limit` or `bulkhead`), name (of the policy, or None); the wait begins
+admission_waited  detail: gate, name, seconds, admitted; the wait is over
 hedge_started     detail: hedge (its number, from 1), after (seconds since the call began), cause (slow,
                   failed or `at once`), delay (seconds without an answer that bring one on, None for never)
 hedge_ended       detail: hedge, seconds (since it was started), end (won, failed, refused, late or

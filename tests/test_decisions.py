@@ -69,6 +69,7 @@ ENDED = {"hedge": 1, "seconds": 0.02, "attempts": 1, "calls": 1, "error": None}
             {"to": "function", "error": "OSError: gone", "age": None, "failed": "KeyError: 'x'"},
             "the fallback failed with KeyError: 'x', after OSError: gone",
         ),
+        ("admission_delayed", {"gate": "bulkhead", "name": "db"}, "waits for a place in bulkhead 'db'"),
         (
             "admission_waited",
             {"gate": "rate limit", "name": "api", "seconds": 0.5, "admitted": True},
@@ -176,6 +177,22 @@ def test_a_hedge_that_is_on_its_way_ends_at_the_instant_of_the_view() -> None:
     (hedge,) = fold(story.header, story.events, now=5.0).tasks[0].hedges
 
     assert (hedge.ended, hedge.end) == (5.0, "")
+
+
+def test_a_wait_that_is_not_over_is_drawn_and_told_as_one() -> None:
+    story = Story()
+    number = story.call(0.0, "late")
+    story.start(0.0, number)
+    story.decided(0.0, "admission_delayed", number, 1, gate="bulkhead", name="db")
+    early = fold(story.header, story.events, now=5.0)
+    story.decided(8.0, "admission_waited", number, 1, gate="bulkhead", name="db", seconds=8.0, admitted=True)
+    late = fold(story.header, story.events, now=9.0)
+
+    assert [one.text for one in early.tasks[0].decisions] == ["waits for a place in bulkhead 'db'"]
+    assert early.tasks[0].attempts[0].waited == 5.0
+    assert "╌╌ 5 s ╌╌" in text_of(timeline(early, Look(width=80))[2])
+    assert [one.text for one in late.tasks[0].decisions] == ["waited 8 s for a place in bulkhead 'db'"]
+    assert late.tasks[0].attempts[0].waited == 8.0
 
 
 def test_an_attempt_that_was_cut_while_it_waited_called_no_body() -> None:

@@ -113,6 +113,32 @@ def test_warnings_alone_are_retries_faults_breakers_and_failures():
     assert texts(fail_parse(), "critical") == []
 
 
+def test_what_policies_decide_is_told_at_the_level_that_it_deserves():
+    story = Story()
+    number = story.call(0.0, "ask")
+    story.start(0.0, number)
+    story.decided(0.1, "hedge_started", number, 1, hedge=1, after=0.1, cause="slow", delay=0.1)
+    story.decided(0.2, "admission_waited", number, 1, gate="bulkhead", name="db", seconds=0.2, admitted=True)
+    story.decided(0.3, "fell_back", number, 1, to="value", error="OSError: gone", age=None, failed=None)
+    why = {"why": "after 3 failures in a row", "probe_in": 0.3}
+    story.decided(0.4, "breaker_changed", number, 1, breaker="api", old="closed", new="open", **why)
+    story.decided(0.7, "breaker_changed", number, 1, breaker="api", old="open", new="half-open", **why)
+    story.decided(0.8, "breaker_exceeded", number, 1, breaker="b", why="after 2 failures in a row")
+
+    warned = [
+        "Task 'ask': Fell back to the value after OSError: gone",
+        "Task 'ask': Breaker 'api': closed -> open after 3 failures in a row",
+        "Task 'ask': Breaker 'api': open -> half-open",
+        "Task 'ask': Breaker 'b' would have opened after 2 failures in a row; its mode lets it not",
+    ]
+    assert texts(story, "warning") == warned
+    informed = [
+        "Task 'ask': Hedge 1 was started, since no answer had come for 100 ms",
+        "Task 'ask': Waited 200 ms for a place in bulkhead 'db'",
+    ]
+    assert [text for text in texts(story) if text not in warned][-2:] == informed
+
+
 def test_debug_tells_every_change_of_state():
     lines = texts(fail_parse(), "debug")
     assert "Task 'get_complaints': Handling state change from Running to Retrying." in lines

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 from asyncflow.engine.bodies import body_of
 from asyncflow.engine.gates import refused_by
 from asyncflow.engine.handlers import consult
-from asyncflow.engine.hedged import HedgeRun
 from asyncflow.engine.passes import Passes, iterated
 from asyncflow.engine.proposals import failed, proposal, succeeded
 from asyncflow.engine.wiring import BEGUN, NO_KWARGS, PENDING, Wired, value_downstream
@@ -315,10 +314,6 @@ class TaskRun(Wired):
     def note(self, kind: str, detail: dict[str, Any]) -> None:
         """Record what is not an attempt."""
         self.run.emit(cast("Kind", kind), self.number, self.attempt, detail)
-
-    def hedged(self, number: int) -> HedgeRun | None:
-        """Return who follows a hedge of the call."""
-        return HedgeRun(self, number)
 
     def _where(self) -> str:
         """Return the note that an error of the body gets."""

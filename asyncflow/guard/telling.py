@@ -53,7 +53,7 @@ def _change(circuit: Circuit) -> dict[str, Any]:
 
 
 class Waiting:
-    """Tells how long an attempt waited to be admitted; use it as a context manager around the wait.
+    """Tells that an attempt has to wait to be admitted, and how long it did; a context manager for the wait.
 
     Args:
         gate: what is waited for: "rate limit" or "bulkhead".
@@ -62,22 +62,24 @@ class Waiting:
         observer: who hears of it.
     """
 
-    __slots__ = ("_began", "_gate", "_home", "_name", "_observer")
+    __slots__ = ("_began", "_home", "_observer", "_what")
 
     def __init__(self, gate: str, name: str | None, home: World, observer: AttemptObserver | None) -> None:
-        self._gate = gate
-        self._name = name
+        self._what = {"gate": gate, "name": name}
         self._home = home
         self._observer = observer
         self._began = 0.0
 
     def __enter__(self) -> Self:
         self._began = self._home.monotonic()
+        if self._observer is not None:
+            self._observer.note("admission_delayed", self._what)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._observer is not None:
-            told = {"gate": self._gate, "name": self._name, "seconds": self._home.monotonic() - self._began}
-            self._observer.note("admission_waited", {**told, "admitted": error is None})
+            seconds = self._home.monotonic() - self._began
+            told = {**self._what, "seconds": seconds, "admitted": error is None}
+            self._observer.note("admission_waited", told)

@@ -104,11 +104,18 @@ def _fell_back(detail: Mapping[str, Any]) -> str:
     return f"fell back to {_STANDS_IN.get(to, to)}{old} after {detail.get('error')}"
 
 
+def _delayed(detail: Mapping[str, Any]) -> str:
+    return f"waits for {_gate(detail)}"
+
+
 def _waited(detail: Mapping[str, Any]) -> str:
-    gate, name = str(detail.get("gate")), detail.get("name")
-    whose = f"{gate} {name!r}" if name else f"the {gate}"
     end = "" if detail.get("admitted", True) else ", and did not get it"
-    return f"waited {_seconds(detail)} for {_WAITED_FOR.get(gate, 'leave of')} {whose}{end}"
+    return f"waited {_seconds(detail)} for {_gate(detail)}{end}"
+
+
+def _gate(detail: Mapping[str, Any]) -> str:
+    gate, name = str(detail.get("gate")), detail.get("name")
+    return f"{_WAITED_FOR.get(gate, 'leave of')} {f'{gate} {name!r}' if name else f'the {gate}'}"
 
 
 def _seconds(detail: Mapping[str, Any], key: str = "seconds") -> str:
@@ -120,6 +127,7 @@ DECISIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "hedge_started": _hedge_started,
     "hedge_ended": _hedge_ended,
     "fell_back": _fell_back,
+    "admission_delayed": _delayed,
     "admission_waited": _waited,
 }
 """The sentence for an event's detail, by the event's kind."""

@@ -39,8 +39,8 @@ class _Task:
 
     __slots__ = (
         "attempt_count", "attempts", "cache", "call_count", "called", "changed", "decisions", "element_of",
-        "faults", "hedges", "held_up", "index", "key", "left_outside", "map", "name", "number", "open",
-        "rolled_back", "state", "upstream", "wait", "waits",
+        "faults", "hedges", "held_up", "index", "is_outside", "key", "left_outside", "map", "name", "number",
+        "open", "rolled_back", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:
@@ -66,7 +66,7 @@ class _Task:
         self.decisions: list[Decided] = []
         self.hedges: list[Hedge] = []
         self.held_up = 0.0
-        self.left_outside = False
+        self.is_outside = self.left_outside = False
 
     def move(self, offset: float, attempt: int, state: Standing) -> None:
         """Take a change of state."""
@@ -111,7 +111,7 @@ class _Task:
                 waited=min(self.held_up, ended - started),
             )
         )
-        self.held_up, self.left_outside = 0.0, False
+        self.held_up, self.left_outside, self.is_outside = 0.0, False, False
 
     def _unstarted(self, number: int, offset: float, state: Standing) -> None:
         """Note a try that was refused before it could start, or a crashed attempt that is tried again."""
@@ -135,13 +135,28 @@ class _Task:
     def decide(self, offset: float, attempt: int, kind: str, detail: Mapping[str, Any]) -> None:
         """Take what a policy decided beside the ends of attempts."""
         which = f"element {detail['index']}: " if "index" in detail else ""
+        if kind == "admission_waited":
+            self._forget_delay(f"{which}{DECISIONS['admission_delayed'](detail)}")
         self.decisions.append(Decided(offset, attempt, kind, f"{which}{DECISIONS[kind](detail)}"))
         if kind == "hedge_started":
             self.hedges.append(Hedge(int(detail.get("hedge", 0)), offset, offset))
         elif kind == "hedge_ended":
             self._end_hedge(offset, detail)
-        elif kind == "admission_waited" and self.open is not None and "hedge" not in detail:
-            self.held_up = offset - self.open[1]
+        elif self.open is not None and "hedge" not in detail and kind != "fell_back":
+            self._wait_outside(offset - self.open[1], kind, detail)
+
+    def _forget_delay(self, text: str) -> None:
+        """Forget that there is a wait, now that it is over and its length known."""
+        for place in range(len(self.decisions) - 1, -1, -1):
+            if self.decisions[place].text == text:
+                del self.decisions[place]
+                return
+
+    def _wait_outside(self, length: float, kind: str, detail: Mapping[str, Any]) -> None:
+        """Take that the attempt in flight waits to be admitted, or waited until so long after its start."""
+        self.is_outside = kind == "admission_delayed"
+        if not self.is_outside:
+            self.held_up = length
             self.left_outside = detail.get("admitted") is False
 
     def _end_hedge(self, offset: float, detail: Mapping[str, Any]) -> None:
@@ -165,7 +180,7 @@ class _Task:
         if self.open is not None:
             number, started = self.open
             mine = tuple(fault for fault in self.faults if fault.attempt == number)
-            waited = self.held_up
+            waited = max(now - started, 0.0) if self.is_outside else self.held_up
             attempts += (Attempt(number, started, max(now, started), "running", faults=mine, waited=waited),)
         if self.wait is not None:
             waits += (replace(self.wait, ended=max(now, self.wait.started)),)

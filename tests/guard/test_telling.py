@@ -44,15 +44,16 @@ def test_a_breaker_that_opens_tells_its_numbers_and_one_that_closes_none():
         (Policy(rate_limit=RateLimit(1, 2.0, burst=1, name="x"), when_rejected="wait"), "rate limit"),
     ],
 )
-def test_a_wait_is_told_when_it_is_over(policy, gate):
+def test_a_wait_is_told_when_it_begins_and_when_it_is_over(policy, gate):
     async def story():
         followers = [Follower(), Follower()]
         await asyncio.gather(*(outcome_of(policy, Body(2.0), (), {}, one) for one in followers))
-        return [told(one, "admission_waited") for one in followers]
+        return [[told(one, f"admission_{what}") for what in ("delayed", "waited")] for one in followers]
 
     first, second = run_virtual(story())
-    assert first == []
-    assert second == [{"gate": gate, "name": "x", "seconds": 2.0, "admitted": True}]
+    assert first == [[], []]
+    what = {"gate": gate, "name": "x"}
+    assert second == [[what], [{**what, "seconds": 2.0, "admitted": True}]]
 
 
 def test_a_wait_that_led_nowhere_says_so():

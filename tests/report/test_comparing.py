@@ -13,7 +13,7 @@ from asyncflow.events import Event
 from asyncflow.history import fold
 from asyncflow.history.measures import MANY, measures_of
 from asyncflow.report.canvas import Look, text_of
-from asyncflow.report.comparing import Side, comparison
+from asyncflow.report.comparing import MOST_NAMES, Side, comparison
 from asyncflow.report.measures import measures_table
 from tests.events import Story, flaky_network, stories
 from tests.report.test_timeline import golden
@@ -120,6 +120,21 @@ def test_as_many_runs_of_one_name_as_can_be_read_have_a_row_each():
     lines = drawn(side("as written", busy(MANY)), width=80)
 
     assert sum(line.startswith("fetch ") for line in lines) == MANY
+
+
+def test_of_very_many_names_those_that_are_not_well_are_shown():
+    story = Story()
+    for at in range(2 * MOST_NAMES):
+        number = story.call(0.0, f"task_{at}")
+        story.start(0.0, number)
+        last = at == 2 * MOST_NAMES - 1
+        story.end(1.0, number, 1, states.Failed("gone", OSError("gone")) if last else states.Success())
+    story.over(1.0)
+    lines = drawn(side("as written", story), width=80)
+
+    rows = [line.split()[0] for line in lines if line.startswith("task_")]
+    assert rows == [*(f"task_{at}" for at in range(MOST_NAMES - 1)), f"task_{2 * MOST_NAMES - 1}"]
+    assert f"and {MOST_NAMES} more names" in " ".join(lines)
 
 
 def test_the_goodput_is_the_successes_of_the_whole_time():
