@@ -119,18 +119,19 @@ class DeadlineQueue:
 
     def _fire(self) -> None:
         """Cancel what is due, and sleep until the first call that still runs."""
-        self._timer = None
         # A loop may run a timer early, by the resolution of its clock: what the timer was set for is due.
         now = max(self._due, self._now())
-        alarms = self._alarms
-        while alarms:
-            alarm = alarms[0]
-            if alarm.task is not None:
-                if alarm.at > now:
-                    self._wake_at(alarm.at)
-                    return
-                alarm.ring()
-            alarms.popleft()
+        try:
+            while self._alarms and (self._alarms[0].task is None or self._alarms[0].at <= now):
+                alarm = self._alarms.popleft()
+                if alarm.task is not None:
+                    alarm.ring()
+        finally:
+            # Not before: what rings may arm an alarm of this very queue, and two timers would run ahead of
+            # each other.
+            self._timer = None
+            if self._alarms:
+                self._wake_at(self._alarms[0].at)
 
     def _sweep(self) -> None:
         """Drop the alarms of finished calls that wait behind a long one."""

@@ -9,7 +9,7 @@ import pytest
 from asyncflow.ambient import world
 from asyncflow.errors import AttemptTimedOut
 from asyncflow.guard import deadlines
-from asyncflow.guard.deadlines import queue_for
+from asyncflow.guard.deadlines import PATIENCE, queue_for
 from asyncflow.guard.policy import Policy
 from asyncflow.sim.loop import SimLoop
 from tests.clock import run_virtual
@@ -56,6 +56,24 @@ def test_every_call_ends_at_its_own_deadline():
         return [task.result() for task in tasks]
 
     assert run_virtual(story()) == [5.0, 6.0, 7.5, 7.5, 9.0]
+
+
+def test_reminders_in_the_queue_of_the_calls_do_not_make_them_end_early(monkeypatch):
+    told = []
+    monkeypatch.setattr(deadlines, "_unheeded", told.append)
+
+    async def call(start):
+        await asyncio.sleep(start)
+        for _ in range(3):
+            with pytest.raises(AttemptTimedOut):
+                await Policy(timeout=PATIENCE).call(asyncio.sleep, 60)
+        return asyncio.get_running_loop().time() - start
+
+    async def story():
+        return await asyncio.gather(*(call(0.25 * number) for number in range(30)))
+
+    assert run_virtual(story()) == [3 * PATIENCE] * 30
+    assert told == []
 
 
 def test_a_thousand_calls_at_once_need_one_timer(monkeypatch):

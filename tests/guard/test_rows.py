@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from asyncflow.ambient import world
-from asyncflow.errors import AttemptTimedOut, BreakerOpen, BulkheadFull, RateLimited
+from asyncflow.errors import AttemptTimedOut, BreakerOpen, BulkheadFull, DeadlineExceeded, RateLimited
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.guard.policy import Policy
 from asyncflow.outcomes import Raised, Refused, Returned
 from asyncflow.policies import Breaker, Bulkhead, Fallback, Hedge, RateLimit, Retry, deadline
+from asyncflow.sim.loop import SimLoop
 from tests.clock import run_virtual
 from tests.guard.doubles import Body, Follower
 
@@ -370,3 +371,71 @@ def test_waits_to_be_admitted_are_noted():
     seconds = pytest.approx(5.0, abs=0.01)
     assert limit == {"gate": "rate limit", "name": "api", "seconds": seconds, "admitted": True}
     assert bulkhead == {**limit, "gate": "bulkhead", "name": None, "seconds": pytest.approx(15.0, abs=0.01)}
+
+
+@pytest.mark.parametrize(("timeout", "own"), [(1.0, 1), (5.0, 0), (9.0, 0)], ids=["sooner", "tie", "later"])
+def test_an_attempt_has_a_timer_of_its_own_only_if_it_ends_before_the_deadline(monkeypatch, timeout, own):
+    asked, call_at = [], SimLoop.call_at
+
+    def counting(self, when, callback, *args, **kwargs):
+        if when <= 5.0:  # what is asked for later reminds of calls that go on nevertheless
+            asked.append(getattr(callback, "__qualname__", ""))
+        return call_at(self, when, callback, *args, **kwargs)
+
+    async def story():
+        policy = Policy(timeout=timeout)
+        monkeypatch.setattr(SimLoop, "call_at", counting)
+        with pytest.raises(TimeoutError) as late:
+            async with deadline(5.0):
+                await policy.call(forever)
+        return sum(name.startswith("DeadlineQueue") for name in asked), type(late.value)
+
+    timers, kind = run_virtual(story())
+    assert bool(timers) is bool(own)
+    assert kind is (AttemptTimedOut if own else DeadlineExceeded)
+
+
+def test_no_retry_is_begun_that_can_not_fit_into_the_deadline():
+    async def story():
+        body = Body(ValueError("F"))
+        with pytest.raises(ValueError, match="F") as raised:
+            async with deadline(5.0):
+                await Policy(retry=Retry(9, 2.0)).call(body)
+        return body.calls, world().monotonic(), raised.value.__notes__[0]
+
+    calls, ended, note = run_virtual(story())
+    assert (calls, ended) == (3, 4.0)
+    assert note.startswith("asyncflow: 3 attempts were made; ValueError is in `on`, but")
+
+
+def test_a_wait_that_would_end_with_the_deadline_is_not_started():
+    async def story():
+        limit = RateLimit(1, per=8.0, burst=1)
+        policy = Policy(rate_limit=limit)
+        await policy.call(Body(1))
+        wait = limit.limiter().reserve(world().monotonic(), within=60.0)
+        limit.limiter().give_back(1, world().monotonic(), limit.limiter().slot)
+        with pytest.raises(RateLimited):
+            async with deadline(wait - 1e-6):  # reservations are told a little too long, to be enough
+                await policy.call(Body(1))
+        return world().monotonic()
+
+    assert run_virtual(story()) == 0.0
+
+
+def test_who_got_a_place_in_time_leaves_no_timer_behind(monkeypatch):
+    timers, call_at = [], SimLoop.call_at
+
+    def keeping(self, *args, **kwargs):
+        timers.append(call_at(self, *args, **kwargs))
+        return timers[-1]
+
+    async def story():
+        monkeypatch.setattr(SimLoop, "call_at", keeping)
+        policy = Policy(bulkhead=Bulkhead(1, queue=1, queue_timeout=60.0))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(policy.call(Body(1.0)))
+        return [timer.cancelled() for timer in timers if timer.when() > world().monotonic()]
+
+    assert run_virtual(story()) == [True]
