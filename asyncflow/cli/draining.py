@@ -36,6 +36,9 @@ class Draining(Interrupts):
             loop = asyncio.get_running_loop()
             self._termination = signal.signal(signal.SIGTERM, lambda *_: self._drain_once(loop))
 
+    def _arm_termination(self) -> None:
+        """Leave SIGTERM alone: here it ends in good order, even where Ctrl-C is ignored."""
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -23,6 +23,9 @@ DONE, FAILED, USAGE, NOT_HELD, NOT_FOUND, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _PATIENCE = 2.0
 """Seconds that threads of user code get to end after Ctrl-C."""
 
+_termination: list[int] = []
+"""The signals other than Ctrl-C that have asked this process to end."""
+
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _ELSEWHERE = "--store or ASYNCFLOW_STORE names another place for what asyncflow keeps"
@@ -119,6 +122,11 @@ def _kept(text: str) -> Path | None:
     return Path(name)
 
 
+def terminated_by(number: int) -> None:
+    """Take note of a signal that asks the process to end as Ctrl-C does; its exit code will tell of it."""
+    _termination.append(number)
+
+
 def leave(command: Callable[[], Any]) -> None:
     """Run a command that ends with SystemExit, and see to it that an interrupted process really ends.
 
@@ -128,9 +136,16 @@ def leave(command: Callable[[], Any]) -> None:
     try:
         command()
     except SystemExit as end:
-        if end.code == INTERRUPTED and not _threads_end():
+        if end.code != INTERRUPTED:
+            raise
+        if not _threads_end():
             leave_at_once()
-        raise
+        raise SystemExit(_interrupted()) from None
+
+
+def _interrupted() -> int:
+    """Return the exit code after a signal, as shells tell it: 128 and its number."""
+    return 128 + _termination[0] if _termination else INTERRUPTED
 
 
 def _threads_end() -> bool:
@@ -141,11 +156,11 @@ def _threads_end() -> bool:
     return not any(thread.is_alive() for thread in others)
 
 
-def leave_at_once(code: int = INTERRUPTED) -> None:
+def leave_at_once() -> None:
     """End the process now: no clean-up, no waiting for threads; what is written stays written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError, RuntimeError):
             continue  # RuntimeError: the signal came while this very stream was being written
-    os._exit(code)
+    os._exit(_interrupted())

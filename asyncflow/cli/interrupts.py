@@ -1,4 +1,4 @@
-"""Ctrl-C while a run goes on: the first one cancels, the second one leaves at once."""
+"""Ctrl-C or SIGTERM while a run goes on: the first one cancels, the second one leaves at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from asyncflow.cli.endings import leave_at_once, tell
+from asyncflow.cli.endings import leave_at_once, tell, terminated_by
 
 _CURSOR = b"\x1b[?25h"
 """Shows the cursor again, which a live view hides."""
@@ -38,6 +38,12 @@ class Interrupts:
             if callable(found):  # a process in the background may be told to ignore Ctrl-C
                 self._before = found
                 signal.signal(signal.SIGINT, self._interrupted)
+                self._arm_termination()
+
+    def _arm_termination(self) -> None:
+        """Let SIGTERM do what Ctrl-C does, unless the program has something else in mind."""
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self._interrupted)
 
     def listener(self, *_event: Any) -> None:
         """Take the handler's place at the first event of a run that is started out of reach."""
@@ -53,9 +59,13 @@ class Interrupts:
         if self._before is not None and signal.getsignal(signal.SIGINT) == self._interrupted:
             # The loop is over, and its handler with it.
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGTERM) == self._interrupted:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         self._count += 1
+        if number == signal.SIGTERM:
+            terminated_by(number)
         if self._count > 1:
             self._leave()
         try:
@@ -65,9 +75,10 @@ class Interrupts:
         self._first(loop, number, frame)
 
     def _first(self, loop: asyncio.AbstractEventLoop, number: int, frame: FrameType | None) -> None:
-        """Take the first Ctrl-C while the loop runs."""
-        loop.call_soon_threadsafe(tell, "Cancelling; Ctrl-C again leaves at once.")
-        self._before(number, frame)
+        """Take the first signal while the loop runs."""
+        which = "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"
+        loop.call_soon_threadsafe(tell, f"Cancelling; {which} again leaves at once.")
+        self._before(signal.SIGINT, frame)
 
     def _leave(self) -> None:
         head = (_CURSOR if self._live else b"") + (b"\n" if os.isatty(2) else b"")

@@ -68,6 +68,14 @@ class Accountable(TaskRun):
         self.account.request, granted = self.run.limits.ask(self.account.demand)
         return None if granted is None else self._until(granted)
 
+    async def _have_slots(self) -> None:
+        """Take the slots, waiting for them if need be; the attempt has not begun before."""
+        granted = self._take_slots()
+        if granted is not None:
+            self.attempt -= 1
+            await granted
+            self.attempt += 1
+
     async def _until(self, granted: Awaitable[None]) -> None:
         assert self.account.request is not None
         labels = [limit.label for limit in self.account.request.obstacles]

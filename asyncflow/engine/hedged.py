@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asyncflow.engine.wiring import remaining_of
+from asyncflow.guard import scopes
 from asyncflow.handles import scope
 from asyncflow.outcomes import Decision, Outcome
 from asyncflow.policy.slots import Request
 
 if TYPE_CHECKING:
     from asyncflow.engine.task_run import TaskRun
+    from asyncflow.engine.wiring import Wired
 
 
 class HedgeRun:
@@ -88,3 +89,17 @@ class HedgeRun:
     def log_context(self) -> dict[str, Any]:
         """Return where a log line of the body belongs."""
         return {**self._task_run.log_context(), "attempt": self.attempt}
+
+
+def remaining_of(task_run: Wired, started: float | None) -> float | None:
+    """Return the seconds that are left for an attempt; None when nothing limits it.
+
+    Args:
+        task_run: whose attempt it is.
+        started: when it began, in seconds into the run; None before.
+    """
+    left, timeout = scopes.remaining(), task_run.task.policy.plan.timeout
+    if timeout is None:
+        return left
+    own = timeout if started is None else max(0.0, started + timeout - task_run.run.record.offset())
+    return own if left is None else min(own, left)

@@ -40,6 +40,9 @@ TOLD = 1_000
 _BATCH = 1_000
 """After so many elements in a row the loop gets a turn."""
 
+_OWN: Any = {"policy": Policy(), "validate": False, "nout": None, "rollback": None, "cache": None}
+"""What a map as a whole has none of: its elements do."""
+
 
 class MappedRun(TaskRun):
     """The run of a mapped task; also the handle that `task.map` gave.
@@ -112,15 +115,7 @@ class MappedRun(TaskRun):
             held: list[Any] = []
             find_handles((args, kwargs), held)
             fed_by = run.own(held)
-        own = replace(
-            task,
-            fn=self._run_elements,
-            policy=Policy(),
-            validate=False,
-            nout=None,
-            rollback=None,
-            cache=None,  # its elements look into the cache, each for itself
-        )
+        own = replace(task, fn=self._run_elements, **_OWN)
         super().__init__(run, own, args, kwargs, cast("tuple[Any, ...]", fed_by), number, place)
         if links:
             self._follow()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 from asyncflow.engine.bodies import body_of
 from asyncflow.engine.gates import refused_by
 from asyncflow.engine.handlers import consult
-from asyncflow.engine.hedged import HedgeRun
 from asyncflow.engine.passes import Passes, iterated
 from asyncflow.engine.proposals import failed, proposal, succeeded
 from asyncflow.engine.wiring import BEGUN, NO_KWARGS, PENDING, Wired, value_downstream
@@ -240,19 +239,13 @@ class TaskRun(Wired):
             if hit is not None:
                 await self._consult_and_commit(hit)
                 return self._decision()
-        # After the look, since a hit needs no slot, and who has one must not wait for another's turn.
-        granted = self._take_slots()
-        if granted is not None:
-            self.attempt -= 1
-            await granted
-            self.attempt += 1
+        await self._have_slots()
         await self._consult_and_commit(_RUNNING)
         self._started = self.run.record.offset()  # the time that handlers take is not the attempt's
         return None if self.state is _RUNNING else self._decision()
 
-    def _take_slots(self) -> Awaitable[None] | None:
-        """Ask for what an attempt needs; return what to wait for, if it is not there at once."""
-        return None
+    async def _have_slots(self) -> None:
+        """Take what an attempt needs; after the cache, since a hit needs none and nobody has one there."""
 
     def _waits_for_somebody(self) -> bool:
         """Whether nothing upstream was there to ask a trigger that pauses."""
@@ -321,10 +314,6 @@ class TaskRun(Wired):
     def note(self, kind: str, detail: dict[str, Any]) -> None:
         """Record what is not an attempt."""
         self.run.emit(cast("Kind", kind), self.number, self.attempt, detail)
-
-    def hedged(self, number: int) -> HedgeRun | None:
-        """Return who follows a hedge of the call."""
-        return HedgeRun(self, number)
 
     def _where(self) -> str:
         """Return the note that an error of the body gets."""

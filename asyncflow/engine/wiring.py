@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from asyncflow.engine.heartbeats import beat
+from asyncflow.engine.hedged import HedgeRun, remaining_of
 from asyncflow.engine.passes import FIRST, Passes
 from asyncflow.engine.stated import Stated
 from asyncflow.errors import InvalidFlow, LateEdge, NotInFlow, TaskFailed
-from asyncflow.guard import scopes
 from asyncflow.handles import Block, Handle, innermost, scope
 from asyncflow.mapping import MapPlan
 from asyncflow.signals import Signal
@@ -308,6 +308,10 @@ class Wired(Stated, Handle[Any]):
         """What is called, for policies that remember results."""
         return self.task.fn
 
+    def hedged(self, number: int) -> HedgeRun | None:
+        """Return who follows a hedge of the call."""
+        return HedgeRun(cast("TaskRun", self), number)
+
     def heartbeat(self, detail: Any = None) -> None:
         """Say that the attempt is alive; for bodies of any kind, from any thread.
 
@@ -362,20 +366,6 @@ class Wired(Stated, Handle[Any]):
     def to_json(self) -> dict[str, Any]:
         """Return the detail of the event `task_called`."""
         return {"name": self.name, "key": self.key, "upstream": [other.number for other in self.fed_by]}
-
-
-def remaining_of(task_run: Wired, started: float | None) -> float | None:
-    """Return the seconds that are left for an attempt; None when nothing limits it.
-
-    Args:
-        task_run: whose attempt it is.
-        started: when it began, in seconds into the run; None before.
-    """
-    left, timeout = scopes.remaining(), task_run.task.policy.plan.timeout
-    if timeout is None:
-        return left
-    own = timeout if started is None else max(0.0, started + timeout - task_run.run.record.offset())
-    return own if left is None else min(own, left)
 
 
 def error_after(name: str, state: State) -> BaseException | None:

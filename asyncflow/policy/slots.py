@@ -195,14 +195,12 @@ class Slots:
         """
         self._count += 1
         request = Request(demand, self._count)
-        if self._queues:
-            self._queue(request)
-            if len(self._queues[demand]) == 1:
-                self._grant()
-        elif all(units <= limit.free for limit, units in demand):
+        if not self._queues and all(units <= limit.free for limit, units in demand):
             _take(request)
-        else:
-            self._queue(request)
+            return request
+        self._queue(request)
+        if len(self._queues[demand]) == 1:
+            self._grant()  # which grants it, or notes what it is held up by
         return request
 
     def give_back(self, request: Request) -> list[Request]:

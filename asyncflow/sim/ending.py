@@ -37,9 +37,10 @@ def wind_down(loop: SimLoop) -> Stuck | None:
     finally:
         left = loop.unfinished()
         report = _will_not_end(left) if left else None
-        for _ in range(2):  # what the last words of a task start has not begun, and so has none itself
-            for task in loop.unfinished():
-                _close(loop, task)
+        for task in left:
+            _close(loop, task)
+        for task in loop.unfinished() if left else ():  # what the last words of those have started
+            _close(loop, task)
         loop.close()
     if exits:
         raise exits[0]

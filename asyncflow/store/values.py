@@ -1,9 +1,9 @@
 """Values as JSON and back: tagged, so that they come back equal and of the same type.
 
 JSON's own types stand for themselves. All others become an object `{"$": kind, "value": ...}`: tuples, sets,
-bytes, dates, Decimal, UUID, paths, enums, dataclasses and named tuples. A class is named by its import path,
-`module:qualname`; nothing of it is run when a value comes back, neither `__init__` nor code that the store
-holds. Where the class can't be found any more its value comes back as a dict or a tuple.
+bytes, complex numbers, dates, Decimal, UUID, paths, enums, dataclasses and named tuples. A class is named by
+its import path, `module:qualname`; nothing of it is run when a value comes back, neither `__init__` nor code
+that the store holds. Where the class can't be found any more its value comes back as a dict or a tuple.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from importlib import import_module
 from math import isfinite
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import NoneType
 from typing import Any, cast
 from uuid import UUID
@@ -37,8 +37,12 @@ class Unkept(Exception):
     """A value can't be kept; the text says why."""
 
 
-def keep(value: Any) -> msgspec.Raw:
+def keep(value: Any, *, largest: int | None = LARGEST) -> msgspec.Raw:
     """Return a value as JSON text.
+
+    Args:
+        value: what is to be kept.
+        largest: the most bytes that it may take; None for no bound.
 
     Raises:
         Unkept: when it is, or holds, what can't be kept.
@@ -53,8 +57,8 @@ def keep(value: Any) -> msgspec.Raw:
         raise Unkept("it is nested too deeply, or holds itself") from None
     except Exception as error:
         raise Unkept(f"it can't be written down: {type(error).__name__}: {error}") from error
-    if len(text) > LARGEST:
-        raise Unkept(f"it takes {len(text):,} bytes, and {LARGEST:,} are kept at most")
+    if largest is not None and len(text) > largest:
+        raise Unkept(f"it takes {len(text):,} bytes, and {largest:,} are kept at most")
     return msgspec.Raw(text)
 
 
@@ -85,8 +89,8 @@ def _tagged(value: Any) -> Any:
     if kind in _PLAIN:
         return value
     if kind is int:
-        # The bounds of what every reader of JSON takes for a whole number.
-        return value if -(1 << 63) <= value < 1 << 63 else _tag("int", str(value))
+        # The bounds of what every reader of JSON takes for a whole number; decimal digits have a limit, too.
+        return value if -(1 << 63) <= value < 1 << 63 else _tag("int", f"{value:x}")
     if kind is float:
         return value if isfinite(value) else _tag("float", repr(value))
     if kind is list:
@@ -142,6 +146,9 @@ _WRITERS: Mapping[type, Callable[[Any], Any]] = {
     dt.timedelta: lambda value: _tag("timedelta", [value.days, value.seconds, value.microseconds]),
     Decimal: lambda value: _tag("Decimal", str(value)),
     UUID: lambda value: _tag("UUID", str(value)),
+    complex: lambda value: _tag("complex", [_tagged(value.real), _tagged(value.imag)]),
+    PurePosixPath: lambda value: _tag("PurePosixPath", str(value)),
+    PureWindowsPath: lambda value: _tag("PureWindowsPath", str(value)),
     type(Path()): lambda value: _tag("Path", str(value)),
 }
 
@@ -207,23 +214,26 @@ def _read_namedtuple(data: dict[str, Any], missing: Callable[[str], None]) -> An
 
 
 def _read_dataclass(data: dict[str, Any], missing: Callable[[str], None]) -> Any:
-    values = {name: restore(item, missing) for name, item in data["value"].items()}
+    """Return an object with the fields that were kept; fields that are new since then have their defaults."""
+    kept = {name: restore(item, missing) for name, item in data["value"].items()}
     kind: Any = found_class(data["of"])
-    if not (dataclasses.is_dataclass(kind) and _fields_of(kind) >= values.keys()):
+    if not dataclasses.is_dataclass(kind):
         missing(data["of"])
-        return values
+        return kept
+    fields = dataclasses.fields(kind)
+    values = {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
+    values |= kept
+    if values.keys() != {field.name for field in fields}:
+        missing(data["of"])
+        return kept
     made: Any = object.__new__(cast("type", kind))
     for name, value in values.items():
         object.__setattr__(made, name, value)
     return made
 
 
-def _fields_of(kind: Any) -> set[str]:
-    return {field.name for field in dataclasses.fields(kind)}
-
-
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "int": int,
+    "int": lambda digits: int(digits, 16),
     "float": float,
     "bytes": base64.b64decode,
     "bytearray": lambda text: bytearray(base64.b64decode(text)),
@@ -231,6 +241,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "timedelta": lambda parts: dt.timedelta(*parts),
     "Decimal": Decimal,
     "UUID": UUID,
+    "PurePosixPath": PurePosixPath,
+    "PureWindowsPath": PureWindowsPath,
     "Path": Path,
 }
 
@@ -241,6 +253,7 @@ _GATHERERS: Mapping[str, Callable[[dict[str, Any], Callable[[str], None]], Any]]
     "dict": lambda data, missing: {
         restore(key, missing): restore(item, missing) for key, item in data["value"]
     },
+    "complex": lambda data, missing: complex(*restore(data["value"], missing)),
     "datetime": _read_time(dt.datetime),
     "time": _read_time(dt.time),
     "enum": _read_enum,

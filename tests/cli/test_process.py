@@ -120,6 +120,22 @@ def test_a_run_interrupted_once_is_cancelled_recorded_and_shown(start: Start, fo
     assert (run["state"], run["flow"]) == ("Cancelled", "long naps")
 
 
+def test_sigterm_cancels_and_records_and_has_its_own_exit_code(start: Start, folder: Path) -> None:
+    if not HAS_SIGNALS:
+        return
+    process = start("run", "flows.py:naps", "-p", "count=2")
+    until_tasks_run(folder, "runs.db")
+    process.send_signal(signal.SIGTERM)
+
+    code, out, err = ended(process)
+
+    assert code == 128 + signal.SIGTERM
+    assert "Cancelling; SIGTERM again leaves at once." in err
+    assert out.count("■ Cancelled") == 3
+    (run,) = json.loads(ended(start("runs", "--json"))[1])
+    assert run["state"] == "Cancelled"
+
+
 def test_a_rehearsal_interrupted_once_is_recorded_and_shown(start: Start, folder: Path) -> None:
     if not HAS_SIGNALS:
         return

@@ -441,7 +441,10 @@ def test_a_result_that_is_no_data_is_not_kept_and_the_run_says_why(store):
     assert first.is_success()
     assert states(second) == {"get": "Success"}
     (detail,) = of_kind(first, "cache_not_kept")
-    assert detail["text"] == "a value of type builtins.object can't be written as data"
+    assert (
+        detail["text"]
+        == "the value can't be written as data: it is or holds an object of the class builtins:object"
+    )
     assert first.tasks["get"].state.message == "The task succeeded."
 
 

@@ -12,7 +12,10 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here"),
+]
 
 PROGRAM = '''
 import asyncio, os, signal, threading

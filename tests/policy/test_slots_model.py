@@ -165,3 +165,13 @@ def test_two_limits_in_turns_hold_nobody_up_for_ever():
     assert slots.give_back(of_a) == []
     assert not slots.ask(((a, 1),)).is_granted, "a is kept for the one that waited for it"
     assert slots.give_back(of_b) == [both]
+
+
+def test_all_that_holds_up_the_first_to_wait_is_kept_for_it():
+    a, b = Limit("a", 1), Limit("b", 1)
+    slots = Slots()
+    of_a, of_b = slots.ask(((a, 1),)), slots.ask(((b, 1),))
+    both = slots.ask(((a, 1), (b, 1)))
+    assert slots.give_back(of_b) == []
+    assert not slots.ask(((b, 1),)).is_granted, "b is kept for the one that waited for it"
+    assert slots.give_back(of_a) == [both]

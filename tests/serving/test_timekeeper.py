@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncflow import Flow, Parameter, ambient, flow, signals, task
-from asyncflow.engine import FlowRun
+from asyncflow.engine import FlowRun, RunOptions
 from asyncflow.errors import InvalidFlow, InvalidSchedule, ParameterError, UsageError
 from asyncflow.schedules import (
     CronSchedule,
@@ -523,3 +523,22 @@ def test_filters_hold_when_a_schedule_is_followed():
     schedule = IntervalSchedule(timedelta(minutes=30), runs=2, filters=[filters.is_day_of_week("wednesday")])
     follow(lasting(0, schedule, seen))
     assert seen == ["00:00:00", "00:30:00"]
+
+
+def test_it_may_be_told_for_how_many_fires_to_follow_and_with_which_options():
+    made: list[RunOptions] = []
+
+    def options() -> RunOptions:
+        made.append(RunOptions(scenario="storm"))
+        return made[-1]
+
+    async def story() -> Timekeeper:
+        keeper = Timekeeper(lasting(0, IntervalSchedule(MINUTE)), {}, options=options, fires=2)
+        await keeper.follow()
+        return keeper
+
+    keeper = run_virtual(story())
+    assert len(made) == 2
+    assert keeper.last is not None
+    assert keeper.last.header.scenario == "storm"
+    assert keeper.last.options.scheduled == EPOCH + 100

@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 from asyncflow.hosts import plain_host
@@ -121,16 +122,9 @@ class Names:
             address = _of_family(await self._look_up(name), family)
         # What the real machine is connected to is none of this world's business.
         hints = flags & ~getattr(socket, "AI_ADDRCONFIG", 0) | socket.AI_NUMERICHOST
-        with stepped_out():
-            answers = _socket.getaddrinfo(address, port, family, type, proto, hints)
+        answers = _numeric(address, port, family, type, proto, hints)
         return [
-            (
-                socket.AddressFamily(kin),
-                socket.SocketKind(kind),
-                protocol,
-                name if official else "",
-                found,
-            )
+            (kin, kind, protocol, name if official else "", found)
             for kin, kind, protocol, official, found in answers
         ]
 
@@ -209,6 +203,23 @@ def _is_numeric(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@lru_cache(maxsize=256)
+def _numeric(
+    address: str, port: Any, family: int, kind: int, proto: int, flags: int
+) -> tuple[tuple[socket.AddressFamily, socket.SocketKind, int, str, Address], ...]:
+    """Return what the system makes of an address in numbers, which is always the same.
+
+    Raises:
+        socket.gaierror: when it is none of that family, or the port has no number.
+    """
+    with stepped_out():
+        answers = _socket.getaddrinfo(address, port, family, kind, proto, flags)
+    return tuple(
+        (socket.AddressFamily(kin), socket.SocketKind(of), protocol, official, found)
+        for kin, of, protocol, official, found in answers
+    )
 
 
 def _of_family(addresses: list[str], family: int) -> str:

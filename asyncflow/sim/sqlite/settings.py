@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 _WAITING = "busy_timeout"  # in milliseconds
 _SYNCING = "synchronous"
+
+with closing(sqlite3.connect(":memory:")) as _fresh:
+    _SYNCING_AT_FIRST: int = _fresh.execute(f"PRAGMA {_SYNCING}").fetchone()[0]
+"""What a new connection does, which was decided when SQLite was compiled."""
 
 
 class Settings:
@@ -22,8 +26,11 @@ class Settings:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._told = {_WAITING: 0, _SYNCING: 2}
-        self._take_over(self._told)
+        self._told = {_WAITING: 0, _SYNCING: _SYNCING_AT_FIRST}
+        with suppress(sqlite3.Error):
+            self._told[_WAITING] = self._ask(f"PRAGMA {_WAITING}")[0][0]
+        self._set("main", _SYNCING, 0)  # nothing else is attached yet
+        self._set("main", _WAITING, 0)
 
     @property
     def wait(self) -> float:
