@@ -74,12 +74,12 @@ def rows(effort: Effort) -> Iterator[Row | Note]:
 
 def _added(body: Body, effort: Effort, peers: list[Peer]) -> dict[str, list[float]]:
     """Return the nanoseconds of CPU time that each contender adds to a call, repetition by repetition."""
-    many = effort.tasks(20_000)
+    many = effort.tasks(4_000)
     works: dict[str, tuple[Callable[[Body], Body], int]] = {"bare": (_bare, many)}
     works |= {name: (policy, many) for name, policy in POLICIES.items()}
     works |= {peer.name: (peer.protected, max(many // 20, 10)) for peer in peers}
     goes = {name: plain(_calls(protected, body, count)) for name, (protected, count) in works.items()}
-    found = costs(goes, effort.repetitions(15))
+    found = costs(goes, effort.repetitions(41))
     per_call = {name: [cost.loop_thread / works[name][1] * 1e9 for cost in found[name]] for name in works}
     return {
         name: [one - bare for one, bare in zip(per_call[name], per_call["bare"], strict=True)]
@@ -94,7 +94,7 @@ def _beside(peer: Peer, says: str, added: dict[str, list[float]]) -> Row:
         "asyncflow": Quantity(median(added[ALL_FOUR]), "ns"),
         "peer": Quantity(median(added[peer.name]), "ns"),
     }
-    name = f"all four over {peer.name} {peer.version}, {says}"
+    name = f"all four over {peer.name}, {says}"
     return row(NAME, name, [one / other for one, other in pairs], "x", target=1 / LEAST_LEAD, beside=beside)
 
 

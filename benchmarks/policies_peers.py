@@ -39,13 +39,11 @@ class Peer:
     """One library, or several that are used together.
 
     Attributes:
-        name: what the table calls it.
-        version: of the distribution that gives the name.
+        name: what the table calls it, versions included.
         protected: puts the four policies around a body.
     """
 
     name: str
-    version: str
     protected: Callable[[Body], Body]
 
 
@@ -53,11 +51,13 @@ def installed(settings: Settings) -> tuple[list[Peer], list[Note]]:
     """Return the peers that are installed, and a note for each that is not."""
     peers: list[Peer] = []
     notes: list[Note] = []
-    for name, distribution, make in _PEERS:
+    for distributions, rest, make in _PEERS:
         try:
-            peers.append(Peer(name, version(distribution), make(settings)))
+            names = [f"{each} {version(each)}" for each in distributions]
+            peers.append(Peer(" + ".join(names + rest), make(settings)))
         except ImportError as missing:
-            text = f"{name} is left out: {missing}; python -m pip install -e '.[peers]'"
+            left_out = " + ".join(distributions + rest)
+            text = f"{left_out} is left out: {missing}; python -m pip install -e '.[peers]'"
             notes.append(Note("policies", text))
     return peers, notes
 
@@ -112,8 +112,8 @@ def _mix(settings: Settings) -> Callable[[Body], Body]:
     return protected
 
 
-_PEERS: tuple[tuple[str, str, Callable[[Settings], Callable[[Body], Body]]], ...] = (
-    ("hyx", "hyx", _hyx),
-    ("pyresilience", "pyresilience", _pyresilience),
-    ("tenacity + circuitbreaker + asyncio", "tenacity", _mix),
+_PEERS: tuple[tuple[list[str], list[str], Callable[[Settings], Callable[[Body], Body]]], ...] = (
+    (["hyx"], [], _hyx),
+    (["pyresilience"], [], _pyresilience),
+    (["tenacity", "circuitbreaker"], ["asyncio"], _mix),
 )

@@ -195,6 +195,19 @@ def test_a_wait_that_is_not_over_is_drawn_and_told_as_one() -> None:
     assert late.tasks[0].attempts[0].waited == 8.0
 
 
+def test_each_attempt_has_its_own_wait() -> None:
+    story = Story()
+    number = story.call(0.0, "late")
+    story.start(0.0, number, 1)
+    story.decided(2.0, "admission_waited", number, 1, gate="bulkhead", name="db", seconds=2.0, admitted=True)
+    story.retry(3.0, number, 1, 0.0, OSError("gone"))
+    story.start(3.0, number, 2)
+    story.end(6.0, number, 2, states.Success("", 1, {"how": "after retry"}))
+    (late,) = fold(story.header, story.events).tasks
+
+    assert [attempt.waited for attempt in late.attempts] == [2.0, 0.0]
+
+
 def test_an_attempt_that_was_cut_while_it_waited_called_no_body() -> None:
     story = Story()
     number = story.call(0.0, "late")

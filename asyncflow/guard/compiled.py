@@ -106,14 +106,15 @@ _FRAME = """\
 def make(plan, fn):
     async def guarded({first}*args, **kwargs):
         found = plan.found
+        scope = innermost()
         circuit = found.circuit  #: breaker
         places = found.places  #: bulkhead
         if (
-            innermost() is not None
+            (task := running_on(found.loop)) is None
+            or (scope is not None and not scope.cuts(task))
             or found.world is not current_world()  #: breaker, rate limit, bulkhead, budget
             or not circuit.free  #: unwatched
             or places.taken >= places.limit  #: bulkhead
-            or (task := running_on(found.loop)) is None
         ):
             return value_of(await whole(plan, fn, args, kwargs))
         limiter = found.limiter  #: rate limit
@@ -132,10 +133,13 @@ def make(plan, fn):
         places.taken += 1  #: bulkhead
         requests = task.cancelling()
         alarm = Alarm()  #: timeout
-        alarm.task = task  #: timeout
         alarm.fired = False  #: timeout
         alarm.requests = requests  #: timeout
-        found.queue.arm(alarm)  #: timeout
+        if scope is None or found.queue.end() < scope.at:  #: timeout
+            alarm.task = task  #: timeout
+            found.queue.arm(alarm)  #: timeout
+        else:  #: timeout
+            alarm.task = None  #: timeout
         try:
             value = await fn(*args, **kwargs)
         except BaseException as error:

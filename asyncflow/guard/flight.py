@@ -147,7 +147,7 @@ class Flight(Alarm):
         queue = self.found.queue
         if queue is not None:
             end = scopes.ends_at()
-            if end is None or queue.loop.time() + queue.duration < end:
+            if end is None or queue.end() < end:
                 self.task = task
                 queue.arm(self)
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncflow.ambient import world
+from asyncflow.errors import DeadlineExceeded
 from asyncflow.guard import compiled, pipeline
 from asyncflow.guard.compiled import source_of
 from asyncflow.guard.deadlines import queue_for
@@ -321,3 +322,35 @@ def test_a_coroutine_that_is_thrown_away_gives_everything_back():
         return policy.bulkhead.places().taken, repr(queue_for(asyncio.get_running_loop(), 9.0))
 
     assert run_virtual(story()) == (0, "<DeadlineQueue 9 s, 0 running, 2 finished>")
+
+
+# -- under a deadline --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("timeout", "running"), [(1.0, 1), (5.0, 0), (9.0, 0)], ids=["sooner", "tie", "later"]
+)
+def test_a_compiled_call_is_timed_only_if_it_ends_before_the_deadline(timeout, running):
+    async def body():
+        return f" {running} running" in repr(queue_for(asyncio.get_running_loop(), timeout))
+
+    async def story():
+        policy = Policy(timeout=timeout)
+        await policy.call(asyncio.sleep, 0)
+        async with deadline(5.0):
+            return await policy.call(body)
+
+    assert run_virtual(story())
+
+
+def test_a_compiled_call_in_a_task_that_inherits_a_deadline_is_cut_by_it():
+    async def story():
+        policy = Policy(retry=3)
+        await policy.call(asyncio.sleep, 0)
+        async with deadline(2.0):
+            task = asyncio.create_task(policy.call(asyncio.sleep, 60.0))
+        with pytest.raises(DeadlineExceeded):
+            await task
+        return now()
+
+    assert run_virtual(story()) == 2.0
