@@ -15,6 +15,9 @@ from weakref import WeakValueDictionary
 
 from asyncflow.ambient import process_world
 
+_STOCK_TIME = asyncio.BaseEventLoop.time
+"""As it was when this was imported: a loop whose time was replaced since then has a clock of its own."""
+
 # How long the queue may get before finished alarms are swept out from behind a head that still runs. Twice
 # what the last sweep left, so that each alarm is looked at a constant number of times.
 _SWEEP_AT = 256
@@ -96,7 +99,7 @@ class DeadlineQueue:
         self.loop = loop
         self.duration = duration
         # The stock loop's clock is the process's; asking it without the loop takes half the time.
-        is_stock = type(loop).time is asyncio.BaseEventLoop.time
+        is_stock = type(loop).time is _STOCK_TIME
         self._now = process_world().monotonic if is_stock else loop.time
         self._alarms: deque[Alarm] = deque()
         self._timer: asyncio.TimerHandle | None = None
