@@ -15,13 +15,13 @@ from weakref import WeakValueDictionary
 
 from asyncflow.ambient import process_world
 
+_STOCK_TIME = asyncio.BaseEventLoop.time
+"""As it was when this was imported: a loop whose time was replaced since then has a clock of its own."""
+
 # How long the queue may get before finished alarms are swept out from behind a head that still runs. Twice
 # what the last sweep left, so that each alarm is looked at a constant number of times.
 _SWEEP_AT = 256
 
-
-# The clock of the stock loop is the process's; asking it without the loop takes half the time.
-_STOCK_CLOCK = asyncio.BaseEventLoop.time
 
 PATIENCE = 5.0
 """Seconds that a call gets to end after it was cancelled, before somebody is told that it does not."""
@@ -98,15 +98,13 @@ class DeadlineQueue:
     def __init__(self, loop: asyncio.AbstractEventLoop, duration: float) -> None:
         self.loop = loop
         self.duration = duration
-        self._now = process_world().monotonic if type(loop).time is _STOCK_CLOCK else loop.time
+        # The stock loop's clock is the process's; asking it without the loop takes half the time.
+        is_stock = type(loop).time is _STOCK_TIME
+        self._now = process_world().monotonic if is_stock else loop.time
         self._alarms: deque[Alarm] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._sweep_at = _SWEEP_AT
-
-    def end(self) -> float:
-        """Return when a call that begins now will be over, on the loop's clock."""
-        return self._now() + self.duration
 
     def arm(self, alarm: Alarm) -> None:
         """Let the alarm's task be cancelled when the duration is over, unless it is disarmed before."""
