@@ -106,6 +106,10 @@ class DeadlineQueue:
         self._due = 0.0
         self._sweep_at = _SWEEP_AT
 
+    def end(self) -> float:
+        """Return when a call that begins now will be over, on the loop's clock."""
+        return self._now() + self.duration
+
     def arm(self, alarm: Alarm) -> None:
         """Let the alarm's task be cancelled when the duration is over, unless it is disarmed before."""
         alarm.at = self._now() + self.duration
