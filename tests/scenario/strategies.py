@@ -85,6 +85,8 @@ def _obeying(cls: type, raw: dict[str, Any]) -> dict[str, Any]:
     name = cls.__name__
     if name == "PolicyOptions":
         raw["without"] = [part for part in raw.get("without", []) if part not in raw]
+    elif name == "RetryOptions" and str(raw.get("delay")).startswith("decorrelated"):
+        raw.pop("jitter", None)
     elif name == "HedgeOptions":
         raw = {"max_hedges": 2, "after": raw.get("after", "1s")}
     elif name == "FallbackOptions":
