@@ -56,7 +56,7 @@ class Bulkhead(Stateful):
     def __post_init__(self) -> None:
         checked_whole(self.limit, "limit", 1, "use 1 for one call at a time")
         checked_whole(self.queue, "queue", 0, "use 0 to refuse what can't run at once")
-        checked_name(self.name)
+        checked_name(self.name, may_lack=True)
         if self.adaptive is not None:
             if not isinstance(self.adaptive, Adaptive):
                 raise InvalidPolicy(f"adaptive={self.adaptive!r} must be a rule such as Vegas(), or None")

@@ -12,7 +12,7 @@ import math
 from bisect import insort
 from dataclasses import KW_ONLY, dataclass
 
-from asyncflow.ambient import World, world
+from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, RateLimited
 from asyncflow.policy.checks import checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
@@ -50,7 +50,7 @@ class RateLimit(Stateful):
         checked_whole(self.calls, "calls", 1, "for less than one a second give a longer `per`")
         if self.burst is not None:
             checked_whole(self.burst, "burst", 1, "use 1 for calls that are evenly spaced, None for `calls`")
-        checked_name(self.name)
+        checked_name(self.name, may_lack=True)
         object.__setattr__(self, "per", seconds(self.per, "per", zero=False))
 
     def limiter(self, where: World | None = None) -> Limiter:
@@ -59,7 +59,7 @@ class RateLimit(Stateful):
         Raises:
             InvalidPolicy: when the name is already in use with other settings.
         """
-        return self._state("rate limit", lambda: Limiter(self), where or world())
+        return self._state("rate limit", lambda: Limiter(self), where)
 
 
 class Limiter:
