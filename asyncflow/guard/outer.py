@@ -14,7 +14,8 @@ from asyncflow.guard.ends import Ends
 from asyncflow.guard.falling_back import Call, stood_in
 from asyncflow.guard.hedging import Inner, Race
 from asyncflow.guard.scopes import Deadline, Stay
-from asyncflow.outcomes import Decision, Enough, Outcome, TimedOut, error_of
+from asyncflow.guard.telling import note_attempts
+from asyncflow.outcomes import Decision, Enough, Outcome, TimedOut
 from asyncflow.ports import AttemptObserver
 
 
@@ -57,7 +58,7 @@ async def outcome_within(
         if outer.fallback is not None:
             outcome, decision = await stood_in(outer.fallback, call, outcome, decision, observer)
         if observer is None:
-            _note_attempts(outcome, ends.attempts, decision)
+            note_attempts(outcome, ends.attempts, decision)
             return outcome
         told = observer.attempt_ended(ends.attempt, outcome, decision)
         told = told if isinstance(told, Decision) else await told
@@ -115,10 +116,3 @@ def _cut(late: DeadlineExceeded, ends: Ends, cancelled: BaseException | None) ->
     late.__traceback__ = None
     ends.decision = Enough("the deadline was over", {"attempt": ends.attempt})
     return TimedOut(late)
-
-
-def _note_attempts(outcome: Outcome, attempts: int, decision: Decision) -> None:
-    """Leave the number of attempts on the error that comes out, where nobody follows them."""
-    error = error_of(outcome)
-    if error is not None and attempts > 1:
-        error.add_note(f"asyncflow: {attempts} attempts were made; {decision.reason}")

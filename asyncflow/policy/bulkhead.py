@@ -109,9 +109,9 @@ class Place:
 class Places:
     """The state of a bulkhead.
 
-    A frame in a hurry may leave out `enter` and `leave` while `is_fixed` is true: when `taken < limit` it
-    adds one to `taken`, and at the end takes it off again and calls `grant` if `waiting` is not 0. Nobody
-    waits while there is a free place, so that it overtakes nobody.
+    A frame in a hurry may leave out `enter` and `leave` of a fixed limit: when `taken < limit` it adds one to
+    `taken`, and at the end takes it off again and calls `grant` if `waiting` is not 0. Nobody waits while
+    there is a free place, so that it overtakes nobody.
 
     Args:
         spec: its settings.
@@ -121,17 +121,15 @@ class Places:
         limit: how many calls may have a place at once.
         taken: how many have one.
         waiting: how many are in the queue.
-        is_fixed: whether the limit stays what it is.
     """
 
-    __slots__ = ("_learner", "_patience", "_queue", "is_fixed", "limit", "spec", "taken", "waiting")
+    __slots__ = ("_learner", "_patience", "_queue", "limit", "spec", "taken", "waiting")
 
     def __init__(self, spec: Bulkhead, random: Random) -> None:
         self.spec = spec
         self.limit = spec.limit
         self.taken = 0
         self.waiting = 0
-        self.is_fixed = spec.adaptive is None
         self._learner = None if spec.adaptive is None else spec.adaptive.learner(spec.limit, random)
         patience = spec.queue_timeout
         self._patience = math.inf if patience is None else seconds(patience, "queue_timeout")
