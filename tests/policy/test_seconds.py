@@ -49,6 +49,8 @@ def test_infinity_is_accepted_where_for_good_makes_sense():
         (450, "7 min 30 s"),
         (3600, "1 h"),
         (7500, "2 h 5 min"),
+        (200_000, "2 d 7 h"),
+        (math.inf, "without end"),
     ],
 )
 def test_a_length_is_said_in_the_unit_that_fits(length, text):
