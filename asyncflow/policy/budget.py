@@ -352,3 +352,9 @@ class Tokens(Spending):
 
     def __repr__(self) -> str:
         return f"<Tokens {self.spec.name}: {self.tokens:.3g} of {self.spec.capacity:g} left>"
+
+
+def checked_budget(budget: Budget | TokenBudget | None) -> None:
+    """Raise InvalidPolicy for what extra attempts can't be paid from."""
+    if budget is not None and not isinstance(budget, Budget | TokenBudget):
+        raise InvalidPolicy(f"budget={budget!r} must be a Budget; write Budget('payments')")

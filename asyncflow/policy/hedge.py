@@ -15,7 +15,7 @@ from typing import Any, Literal
 from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, Rejected
 from asyncflow.outcomes import Decision, Outcome, Returned
-from asyncflow.policy.budget import Budget, TokenBudget
+from asyncflow.policy.budget import Budget, TokenBudget, checked_budget
 from asyncflow.policy.checks import checked_function, checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.matching import Errors, checked, counts, failure_of
@@ -76,8 +76,7 @@ class Hedge(Stateful):
         checked_whole(self.warm_up, "warm_up", 1, "use 20 or so")
         checked_whole(self.window, "window", self.warm_up, "it has to hold the calls of `warm_up`")
         checked_function(self.on_result, "on_result", what="a predicate of the value")
-        if self.budget is not None and not isinstance(self.budget, Budget | TokenBudget):
-            raise InvalidPolicy(f"budget={self.budget!r} must be a Budget; write Budget('payments')")
+        checked_budget(self.budget)
         checked(self.on, "on")
         checked_name(self.name, may_lack=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 from asyncflow.errors import InvalidPolicy, Rejected
 from asyncflow.outcomes import ENOUGH, Again, Decision, Enough, Outcome, Refused, Returned, Signalled
 from asyncflow.policy.backoff import LONGEST, Backoff, Jitter, checked_jitter, delays, foreseen
-from asyncflow.policy.budget import Budget, Spender, TokenBudget
+from asyncflow.policy.budget import Budget, Spender, TokenBudget, checked_budget
 from asyncflow.policy.checks import checked_function, checked_whole
 from asyncflow.policy.hooks import Hook
 from asyncflow.policy.matching import Errors, checked, counts, excluded, failure_of, is_failure
@@ -88,8 +88,7 @@ class Retry:
             length = seconds(self.within, "within", zero=False, hint=hint)
             object.__setattr__(self, "within", length)
             self._check_first_wait(backoff, length)
-        if self.budget is not None and not isinstance(self.budget, Budget | TokenBudget):
-            raise InvalidPolicy(f"budget={self.budget!r} must be a Budget; write Budget('payments')")
+        checked_budget(self.budget)
 
     def __str__(self) -> str:
         count = "any number of" if self.max_attempts is None else f"{self.max_attempts}"
