@@ -5,6 +5,26 @@ from __future__ import annotations
 import asyncio
 
 
+async def forever():
+    """Wait for what never comes."""
+    await asyncio.Event().wait()
+
+
+def now():
+    """Return the time of the running loop, in seconds."""
+    return asyncio.get_running_loop().time()
+
+
+def cancelling():
+    """Return how many requests to cancel the current asyncio task are pending."""
+    return asyncio.current_task().cancelling()
+
+
+def attempts_in(follower):
+    """Return how many attempts a `Follower` heard of."""
+    return sum(heard[0] == "started" for heard in follower.heard)
+
+
 class Body:
     """A coroutine function that goes through a list, whose last step repeats.
 
