@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asyncflow.history.notices import length_of
-from asyncflow.human import duration, plural
+from asyncflow.human import duration, named, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,8 @@ def _waited(detail: Mapping[str, Any]) -> str:
 
 
 def _gate(detail: Mapping[str, Any]) -> str:
-    gate, name = str(detail.get("gate")), detail.get("name")
-    return f"{_WAITED_FOR.get(gate, 'leave of')} {f'{gate} {name!r}' if name else f'the {gate}'}"
+    gate = str(detail.get("gate"))
+    return f"{_WAITED_FOR.get(gate, 'leave of')} {named(gate, detail.get('name'))}"
 
 
 DECISIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

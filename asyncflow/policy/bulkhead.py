@@ -16,6 +16,7 @@ from typing import Literal
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import BulkheadFull, InvalidPolicy
+from asyncflow.human import named
 from asyncflow.policy.adaptive import Adaptive
 from asyncflow.policy.checks import checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
@@ -210,7 +211,7 @@ class Places:
 
     @property
     def _label(self) -> str:
-        return "the bulkhead" if self.spec.name is None else f"bulkhead {self.spec.name!r}"
+        return named("bulkhead", self.spec.name)
 
     def _story(self) -> str:
         waiting = f", {self.waiting}/{self.spec.queue} waiting" if self.spec.queue else ""

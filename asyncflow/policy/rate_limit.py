@@ -14,6 +14,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, RateLimited
+from asyncflow.human import named
 from asyncflow.policy.checks import checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.seconds import Seconds, seconds, spoken
@@ -172,7 +173,7 @@ class Limiter:
 
     @property
     def _label(self) -> str:
-        return "the rate limit" if self.spec.name is None else f"rate limit {self.spec.name!r}"
+        return named("rate limit", self.spec.name)
 
     @property
     def _rate(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, Throttled
+from asyncflow.human import named
 from asyncflow.outcomes import Outcome, Returned
 from asyncflow.policy.checks import checked_function, checked_name, checked_number, checked_whole
 from asyncflow.policy.homes import Stateful
@@ -109,7 +110,7 @@ class Throttler:
 
     def __init__(self, spec: Throttle) -> None:
         self.spec = spec
-        self._label = "the throttle" if spec.name is None else f"throttle {spec.name!r}"
+        self._label = named("throttle", spec.name)
         self._said_window = spoken(seconds(spec.window, "window"))
         # Of its calls those that were not accepted are the failures; no share of them is too many here.
         self._window = TimeWindow(seconds(spec.window, "window"), Rates(math.inf, spec.min_calls))
