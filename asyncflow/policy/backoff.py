@@ -150,7 +150,7 @@ def delays(given: Backoff | Seconds | Sequence[Seconds] | Callable[[int], Second
         return given
     if callable(given):
         return _Custom(given)
-    if isinstance(given, Sequence):
+    if isinstance(given, Sequence) and not isinstance(given, str):
         if not given:
             raise InvalidPolicy(
                 f"delay={given!r} holds no delay; give at least one, or leave it out to retry at once"
