@@ -36,6 +36,15 @@ def test_a_page_about_a_policy_has_a_program_and_the_sections_that_all_have(page
         ] == []
 
 
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [("README.md", "{} such stories come with it"), ("CHANGELOG.md", "{} of them come as a gallery")],
+)
+def test_the_number_of_scenarios_is_the_one_that_is_told(page: str, sentence: str):
+    shipped = len(list((ROOT / "scenarios").glob("*.toml")))
+    assert sentence.format(shipped) in (ROOT / page).read_text(encoding="utf-8")
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: f"{program.page}:{program.line}")
 def test_a_program_of_the_documentation_prints_what_the_page_says(program: Program, tmp_path: Path):
