@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from asyncflow.errors import InvalidPolicy, did_you_mean
 from asyncflow.policy.checks import checked_number
@@ -160,14 +160,15 @@ def delays(given: Backoff | Seconds | Sequence[Seconds] | Callable[[int], Second
         return given
     if callable(given):
         return _Custom(given)
-    if isinstance(given, Sequence):
-        if not given:
+    delay: Any = given  # a text is a sequence, too, though not of delays
+    if isinstance(delay, Sequence) and not isinstance(delay, str):
+        if not delay:
             raise InvalidPolicy(
                 f"delay={given!r} holds no delay; give at least one, or leave it out to retry at once"
             )
-        return _Listed(tuple(seconds(one, f"delay[{i}]") for i, one in enumerate(given)))
+        return _Listed(tuple(seconds(one, f"delay[{i}]") for i, one in enumerate(delay)))
     return _Constant(
-        seconds(given, "delay", hint="use seconds, exponential(0.2, cap=5.0), a sequence or a function")
+        seconds(delay, "delay", hint="use seconds, exponential(0.2, cap=5.0), a sequence or a function")
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, RateLimited
-from asyncflow.human import named
+from asyncflow.human import named, plural
 from asyncflow.policy.checks import checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.seconds import Seconds, seconds, spoken
@@ -178,7 +178,7 @@ class Limiter:
     @property
     def _rate(self) -> str:
         burst = "" if self.burst == self.spec.calls else f" with a burst of {self.burst}"
-        return f"{self.spec.calls} calls per {spoken(seconds(self.spec.per, 'per'))}{burst}"
+        return f"{plural(self.spec.calls, 'call')} per {spoken(seconds(self.spec.per, 'per'))}{burst}"
 
     def free(self, now: float) -> int:
         """Return how many permits could be used now; below zero that many more are reserved already."""

@@ -34,7 +34,7 @@ def seconds(
     """
     length = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(length, bool) or not isinstance(length, int | float):
-        raise InvalidPolicy(f"{name}={value!r} is not a length of time; {hint} or a timedelta")
+        raise InvalidPolicy(f"{name}={value!r} is not a length of time, in seconds or as a timedelta; {hint}")
     length = _as_float(length)
     at_least = "0 or more" if zero else "more than 0"
     if math.isnan(length) or length < 0 or (length == 0 and not zero) or (length == math.inf and not endless):

@@ -27,6 +27,15 @@ def test_what_is_no_length_is_refused_by_name_and_value(given):
     assert "use a number of seconds" in str(refused.value)
 
 
+def test_the_refusal_of_what_is_no_length_says_what_is_one_and_ends_with_the_way_out():
+    with pytest.raises(InvalidPolicy) as refused:
+        seconds("3s", "timeout", hint="use a number of seconds, or None for no timeout")
+    assert str(refused.value) == (
+        "timeout='3s' is not a length of time, in seconds or as a timedelta; "
+        "use a number of seconds, or None for no timeout"
+    )
+
+
 def test_zero_is_refused_where_it_would_switch_everything_off():
     with pytest.raises(InvalidPolicy, match="timeout=0 must be more than 0"):
         seconds(0, "timeout", zero=False)
