@@ -40,6 +40,7 @@ class Ends:
     __slots__ = (
         "_before",
         "_free",
+        "_is_outside",
         "_observer",
         "attempt",
         "calls",
@@ -58,6 +59,7 @@ class Ends:
         self.is_in_flight = False
         self.is_told = False
         self.last = _NOTHING
+        self._is_outside = False  # whether the attempt waits to be admitted, or was not after such a wait
 
     @property
     def attempts(self) -> int:
@@ -91,6 +93,7 @@ class Ends:
         self.calls += early is None
         self.is_in_flight = early is None
         self.is_told = isinstance(early, Enough)
+        self._is_outside = False
         return early
 
     def attempt_ended(
@@ -98,7 +101,7 @@ class Ends:
     ) -> Awaitable[Decision] | Decision:
         """Tell the observer of an attempt that is followed by another one; keep the end of the last."""
         self.is_in_flight = False
-        self.calls -= isinstance(outcome, Refused)
+        self.calls -= isinstance(outcome, Refused) and not self._is_outside
         self.last, self.decision = outcome, decision
         if isinstance(decision, Enough):
             return decision
@@ -122,6 +125,12 @@ class Ends:
 
     def note(self, kind: str, detail: dict[str, Any]) -> None:
         """Let the observer know of something that is not an attempt."""
+        if kind == "admission_delayed":
+            self._is_outside = True
+            self.calls -= 1
+        elif kind == "admission_waited" and detail["admitted"]:
+            self._is_outside = False
+            self.calls += 1
         if self._observer is not None:
             self._observer.note(kind, detail)
 

@@ -13,10 +13,12 @@ from asyncflow import current, flow, signals, states, task
 from asyncflow.engine import RunOptions, TaskRun, start
 from asyncflow.errors import DeadlineExceeded
 from asyncflow.faults import FaultPlan, TaskFault
-from asyncflow.history import fold
-from asyncflow.policies import Fallback, Hedge, Resource, Retry, constant, deadline, remaining
+from asyncflow.history import History, fold
+from asyncflow.history.measures import measures_of
+from asyncflow.policies import Bulkhead, Fallback, Hedge, Resource, Retry, constant, deadline, remaining
+from asyncflow.report.tally import Tally
 from tests.clock import run_virtual
-from tests.engine.kit import moves, play
+from tests.engine.kit import moves, of_kind, play
 from tests.engine.kit import states as final
 
 
@@ -288,6 +290,44 @@ def test_elements_of_a_map_are_hedged_one_by_one():
     run = play(body)
     assert run.result() == [1, 2, 3]
     assert begun == [(1, 0, 0), (2, 0, 1), (3, 0, 2), (2, 1, 1)]
+
+
+@pytest.mark.parametrize("keep", [None, 5])
+def test_the_calls_of_hedged_elements_are_counted_as_the_events_tell_them(keep):
+    calls = []
+
+    @task(hedge=1.0, bulkhead=Bulkhead(40, queue=100, queue_timeout=0.5))
+    async def ask(number):
+        calls.append(number)
+        await asyncio.sleep((1.4, 0, 0, 0, 3.0, 0, 0, 0)[number % 8] if current().hedge == 0 else 0)
+        return number
+
+    @flow
+    async def body():
+        return ask.map(range(3_000), max_running=100, tolerate=1.0)
+
+    tally = Tally()
+    run = play(body)
+    for one in run.events:
+        tally.add(one)
+    history = History(run.header, keep=keep)
+    for one in run.events:
+        history.add(one)
+    mapped = history.view().tasks[0]
+    assert mapped.call_count == len(calls) == tally.groups["ask"].calls
+    assert (
+        mapped.attempt_count
+        == 3_000
+        == tally.groups["ask"].attempts
+        == of_kind(run, "run_ended")[0]["attempts"]
+    )
+    hedged = sum(one["calls"] for one in of_kind(run, "hedge_ended"))
+    refused = 3_000 - (len(calls) - hedged)
+    assert min(hedged, refused) > 100
+    if keep is None:
+        measured = measures_of(history.view())
+        assert (measured.attempts, measured.calls) == (3_000, len(calls))
+        assert sum(measured.refused.values()) == refused
 
 
 # -- fallback ----------------------------------------------------------------------------------------------
