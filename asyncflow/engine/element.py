@@ -108,13 +108,11 @@ class Element(TaskRun):
     def _commit(self, state: State) -> None:
         if type(state) not in self.state.leads_to:
             check_move(self.state, state)
-        refused = self._is_outside
         if type(state) is not Running and type(state) is not Success:
             state = unpausable(state, self.name)
             if not self.number and self.parent.may_tell():
                 self._tell()
-            refused = refused or state.detail.get("called") is False
-        if refused:
+        if self._is_outside or (state._detail is not None and state._detail.get("called") is False):
             self._is_outside = False
             for counts in self._counts():
                 counts.refused += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
+from asyncflow.errors import Rejected
 from asyncflow.outcomes import (
     ENOUGH,
     Again,
@@ -35,6 +36,7 @@ class Ends:
         is_told: whether the observer itself ended the call, and knows all about it.
         last: what the attempt that ended last came to.
         made: how many attempts there were, and how many of them no policy counts.
+        refusal: what the last attempt was refused with, while its end is held back.
     """
 
     __slots__ = (
@@ -48,6 +50,7 @@ class Ends:
         "is_in_flight",
         "is_told",
         "last",
+        "refusal",
     )
 
     def __init__(self, observer: AttemptObserver | None, made: tuple[int, int] = (0, 0)) -> None:
@@ -59,6 +62,7 @@ class Ends:
         self.is_in_flight = False
         self.is_told = False
         self.last = _NOTHING
+        self.refusal: Rejected | None = None
         self._is_outside = False  # whether the attempt waits to be admitted, or was not after such a wait
 
     @property
@@ -81,6 +85,7 @@ class Ends:
         """Take note of an attempt, and let the observer do so."""
         self.attempt = attempt
         self.is_in_flight = True
+        self.refusal = None
         early = None if self._observer is None else self._observer.attempt_started(attempt)
         if early is None or isinstance(early, Enough | Again):
             return self._started(early)
@@ -104,6 +109,7 @@ class Ends:
         self.calls -= isinstance(outcome, Refused) and not self._is_outside
         self.last, self.decision = outcome, decision
         if isinstance(decision, Enough):
+            self.refusal = outcome.error if isinstance(outcome, Refused) else None
             return decision
         told = (
             decision if self._observer is None else self._observer.attempt_ended(attempt, outcome, decision)

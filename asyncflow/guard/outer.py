@@ -6,6 +6,7 @@ Calls without any of it never come here.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from asyncflow.errors import DeadlineExceeded, UsageError
 from asyncflow.guard.around import Outer
@@ -14,7 +15,7 @@ from asyncflow.guard.ends import Ends
 from asyncflow.guard.falling_back import Call, stood_in
 from asyncflow.guard.hedging import Inner, Race
 from asyncflow.guard.scopes import Deadline, Stay
-from asyncflow.outcomes import Decision, Enough, Outcome, TimedOut, error_of
+from asyncflow.outcomes import Decision, Enough, Outcome, Refused, StoodIn, TimedOut, error_of
 from asyncflow.ports import AttemptObserver
 
 
@@ -59,6 +60,8 @@ async def outcome_within(
         if observer is None:
             _note_attempts(outcome, ends.attempts, decision)
             return outcome
+        if ends.refusal is not None and not isinstance(outcome, Refused):
+            outcome, decision = _uncalled(outcome, decision, ends.refusal)
         told = observer.attempt_ended(ends.attempt, outcome, decision)
         told = told if isinstance(told, Decision) else await told
         if isinstance(told, Enough):
@@ -115,6 +118,14 @@ def _cut(late: DeadlineExceeded, ends: Ends, cancelled: BaseException | None) ->
     late.__traceback__ = None
     ends.decision = Enough("the deadline was over", {"attempt": ends.attempt})
     return TimedOut(late)
+
+
+def _uncalled(outcome: Outcome, decision: Decision, refusal: Rejected) -> tuple[Outcome, Decision]:
+    """Return what a call came to with the mark that its last attempt was refused, whatever followed that."""
+    said = {"called": False, "refused": type(refusal).__name__}
+    if isinstance(outcome, StoodIn):
+        return replace(outcome, detail={**(outcome.detail or {}), **said}), decision
+    return outcome, replace(decision, detail={**(decision.detail or {}), **said})
 
 
 def _note_attempts(outcome: Outcome, attempts: int, decision: Decision) -> None:

@@ -39,8 +39,8 @@ class _Task:
 
     __slots__ = (
         "attempt_count", "attempts", "cache", "call_count", "called", "changed", "decisions", "element_of",
-        "faults", "hedge_calls", "hedges", "held_up", "index", "is_outside", "key", "left_outside", "map", "name", "number",
-        "open", "rolled_back", "state", "upstream", "wait", "waits",
+        "faults", "hedge_calls", "hedges", "held_up", "index", "is_outside", "key", "left_outside", "map",
+        "name", "number", "open", "rolled_back", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:

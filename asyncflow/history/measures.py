@@ -135,7 +135,8 @@ def _refused(history: RunHistory) -> dict[str, int]:
 
 
 def _gate(attempt: Attempt) -> str:
-    return _GATES.get(attempt.error.type if attempt.error else "", _OTHER)
+    refusal = attempt.detail.get("refused") or (attempt.error.type if attempt.error else "")
+    return _GATES.get(refusal, _OTHER)
 
 
 def _counted_refusals(task: TaskHistory) -> int:

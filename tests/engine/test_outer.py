@@ -330,6 +330,47 @@ def test_the_calls_of_hedged_elements_are_counted_as_the_events_tell_them(keep):
         assert sum(measured.refused.values()) == refused
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize(
+    ("fallback", "state"),
+    [(Fallback("value"), "Success"), (Fallback(function=lambda _error: 1 / 0), "Failed")],
+)
+def test_an_attempt_that_was_refused_ran_no_body_whatever_stood_in_for_it(fallback, state, mapped):
+    @task(name="ask", bulkhead=Bulkhead(1), fallback=fallback)
+    async def ask(_number):
+        await asyncio.sleep(3.0)
+
+    @flow
+    async def body():
+        handle = ask.map([1, 2], tolerate=1.0) if mapped else [ask(1), ask(2)]
+        await asyncio.sleep(0)
+        return handle if mapped else None
+
+    run = play(body)
+    history = fold(run.header, run.events)
+    refused = (history.elements or history.tasks)[1]
+    assert (refused.state.name, refused.attempts[0].outcome, refused.call_count) == (state, "refused", 0)
+    assert (history.attempts, history.calls) == (2, 1)
+    assert measures_of(history).refused == {"bulkhead": 1}
+
+
+def test_a_refused_call_whose_hedge_wins_ran_one_body():
+    @task(bulkhead=Bulkhead(1, queue=2, queue_timeout=1.0), hedge=0.5)
+    async def ask(seconds):
+        await asyncio.sleep(seconds)
+
+    @flow
+    async def body():
+        return [ask.with_options(hedge=None, name="holds")(1.2), ask(0.0)]
+
+    run = play(body)
+    history = fold(run.header, run.events)
+    asked = history.tasks[1]
+    assert (asked.state.how, asked.attempts[0].outcome) == ("by hedge", "refused")
+    assert (asked.attempt_count, asked.call_count) == (1, 1)
+    assert measures_of(history).refused == {"bulkhead": 1}
+
+
 # -- fallback ----------------------------------------------------------------------------------------------
 
 
