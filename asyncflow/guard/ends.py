@@ -27,6 +27,7 @@ class Ends:
     Args:
         observer: who follows the attempts, or None.
         made: how many attempts there were before, and how many of them no policy counts.
+        is_raced: whether they are in a race: an iteration of a loop ends it, and the next is another race.
 
     Attributes:
         attempt: the number of the newest attempt.
@@ -43,6 +44,7 @@ class Ends:
         "_before",
         "_free",
         "_is_outside",
+        "_is_raced",
         "_observer",
         "attempt",
         "calls",
@@ -53,8 +55,11 @@ class Ends:
         "refusal",
     )
 
-    def __init__(self, observer: AttemptObserver | None, made: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self, observer: AttemptObserver | None, made: tuple[int, int] = (0, 0), *, is_raced: bool = False
+    ) -> None:
         self._observer = observer
+        self._is_raced = is_raced
         self._before, self._free = made
         self.attempt = self._before
         self.calls = 0
@@ -111,10 +116,19 @@ class Ends:
         if isinstance(decision, Enough):
             self.refusal = outcome.error if isinstance(outcome, Refused) else None
             return decision
+        if decision.afresh and self._is_raced:
+            return ENOUGH
         told = (
             decision if self._observer is None else self._observer.attempt_ended(attempt, outcome, decision)
         )
         return self._ended(told) if isinstance(told, Enough | Again) else self._ended_later(told)
+
+    async def tell(self, outcome: Outcome, decision: Decision) -> Decision:
+        """Tell the observer of an end that was held back, and return what is to follow it."""
+        if self._observer is not None:
+            told = self._observer.attempt_ended(self.attempt, outcome, decision)
+            decision = told if isinstance(told, Enough | Again) else await told
+        return self._ended(decision)
 
     async def _ended_later(self, told: Awaitable[Decision]) -> Decision:
         return self._ended(await told)

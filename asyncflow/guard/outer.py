@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from asyncflow.errors import DeadlineExceeded, UsageError
+from asyncflow.errors import DeadlineExceeded, Rejected, UsageError
 from asyncflow.guard.around import Outer
 from asyncflow.guard.deadlines import AsyncioTask
 from asyncflow.guard.ends import Ends
 from asyncflow.guard.falling_back import Call, stood_in
 from asyncflow.guard.hedging import Inner, Race
 from asyncflow.guard.scopes import Deadline, Stay
-from asyncflow.outcomes import Decision, Enough, Outcome, Refused, StoodIn, TimedOut, error_of
+from asyncflow.outcomes import Again, Decision, Enough, Outcome, Refused, StoodIn, TimedOut, error_of
 from asyncflow.ports import AttemptObserver
 
 
@@ -50,7 +50,7 @@ async def outcome_within(
     if observer is not None and observer.subject is not None:
         call = call._replace(fn=observer.subject)
     while True:
-        ends = Ends(observer, made)
+        ends = Ends(observer, made, is_raced=outer.hedge is not None)
         outcome = await _in_time(outer, inner, ends, task)
         if ends.is_told:
             return outcome
@@ -93,7 +93,14 @@ async def _in_time(outer: Outer, inner: Inner, ends: Ends, task: AsyncioTask) ->
 async def _made(outer: Outer, inner: Inner, ends: Ends, task: AsyncioTask) -> Outcome:
     if outer.hedge is None:
         return await inner(ends, task, ends.made)
-    return await Race(outer.hedge, inner, ends, task, pays=outer.pays).run()
+    while True:
+        outcome = await Race(outer.hedge, inner, ends, task, pays=outer.pays).run()
+        if ends.is_told or not isinstance(ends.decision, Again):
+            return outcome
+        told = await ends.tell(outcome, ends.decision)  # a LOOP: the next iteration has hedges of its own
+        if isinstance(told, Enough):
+            return outcome
+        await asyncio.sleep(told.delay)
 
 
 def _too_late(deadline: Deadline, ends: Ends) -> DeadlineExceeded:

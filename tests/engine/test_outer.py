@@ -371,6 +371,59 @@ def test_a_refused_call_whose_hedge_wins_ran_one_body():
     assert measures_of(history).refused == {"bulkhead": 1}
 
 
+@pytest.mark.parametrize("handlers", [[], [lambda _obj, _old, _new: None]])
+def test_a_loop_that_a_hedge_raises_is_the_next_iteration_of_the_task(handlers):
+    begun = []
+
+    @task(hedge=1.0, state_handlers=handlers)
+    async def climb():
+        me = current()
+        begun.append((me.loop_count, me.hedge))
+        await asyncio.sleep(0.5 if me.hedge or me.loop_count == 2 else 30.0)
+        if me.loop_count < 3:
+            raise signals.LOOP("on", result=me.loop_count)
+        return me.loop_result
+
+    run = play(flow(name="f")(lambda: climb()))
+    assert run.tasks["climb"].state.result == 2
+    assert begun == [(1, 0), (1, 1), (2, 0), (3, 0), (3, 1)]
+    assert moves(run, "climb") == [*["Running", "Retrying"] * 2, "Running", "Success"]
+
+
+def test_what_a_hedge_did_is_undone_also_when_the_call_itself_never_began():
+    undone = []
+
+    @task(hedge=Hedge(0), uses={Resource("desk", 1): 1})
+    async def charge():
+        await asyncio.sleep(1.0)
+        return current().hedge
+
+    @charge.on_rollback
+    async def refund(result):
+        undone.append(result)
+
+    @task
+    async def fail(_charged):
+        raise ValueError("no")
+
+    play(flow(name="f")(lambda: fail(charge())))
+    assert undone == [1]
+
+
+def test_a_call_that_never_began_is_no_attempt_when_its_hedge_wins():
+    async def slowly(_obj, _old, new):
+        await asyncio.sleep(1.0 if new.name == "Running" else 0.0)
+
+    @task(hedge=Hedge(0), state_handlers=[slowly])
+    async def ask(_number):
+        return current().hedge
+
+    run = play(flow(name="f")(lambda: [ask(1), ask.map([1])]))
+    history = fold(run.header, run.events)
+    assert [(one.attempt_count, one.call_count) for one in history.tasks] == [(0, 1), (0, 1)]
+    assert of_kind(run, "run_ended") == [{"tasks": 3, "attempts": 0, "faults": 0}]
+
+
 # -- fallback ----------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """Random flows with everything at once, cancelled and resumed at random instants, keep the rules of a run.
 
-Signals, triggers, retries, loops, pauses, maps, children, caches, limits, rollback, handlers and policies meet
-here in all combinations; the other suites of random flows look at fewer of them, and closer.
+Signals, triggers, retries, loops, pauses, maps, children, caches, limits, rollback, handlers and policies
+meet here in all combinations; the other suites of random flows look at fewer of them, and closer.
 """
 
 from __future__ import annotations
