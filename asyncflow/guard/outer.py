@@ -6,8 +6,9 @@ Calls without any of it never come here.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
-from asyncflow.errors import DeadlineExceeded, UsageError
+from asyncflow.errors import DeadlineExceeded, Rejected, UsageError
 from asyncflow.guard.around import Outer
 from asyncflow.guard.deadlines import AsyncioTask
 from asyncflow.guard.ends import Ends
@@ -15,7 +16,7 @@ from asyncflow.guard.falling_back import Call, stood_in
 from asyncflow.guard.hedging import Inner, Race
 from asyncflow.guard.scopes import Deadline, Stay
 from asyncflow.guard.telling import note_attempts
-from asyncflow.outcomes import Decision, Enough, Outcome, TimedOut
+from asyncflow.outcomes import Again, Decision, Enough, Outcome, Refused, StoodIn, TimedOut
 from asyncflow.ports import AttemptObserver
 
 
@@ -50,7 +51,7 @@ async def outcome_within(
     if observer is not None and observer.subject is not None:
         call = call._replace(fn=observer.subject)
     while True:
-        ends = Ends(observer, made)
+        ends = Ends(observer, made, is_raced=outer.hedge is not None)
         outcome = await _in_time(outer, inner, ends, task)
         if ends.is_told:
             return outcome
@@ -60,6 +61,8 @@ async def outcome_within(
         if observer is None:
             note_attempts(outcome, ends.attempts, decision)
             return outcome
+        if ends.refusal is not None and not isinstance(outcome, Refused):
+            outcome, decision = _uncalled(outcome, decision, ends.refusal)
         told = observer.attempt_ended(ends.attempt, outcome, decision)
         told = told if isinstance(told, Decision) else await told
         if isinstance(told, Enough):
@@ -91,7 +94,14 @@ async def _in_time(outer: Outer, inner: Inner, ends: Ends, task: AsyncioTask) ->
 async def _made(outer: Outer, inner: Inner, ends: Ends, task: AsyncioTask) -> Outcome:
     if outer.hedge is None:
         return await inner(ends, task, ends.made)
-    return await Race(outer.hedge, inner, ends, task, pays=outer.pays).run()
+    while True:
+        outcome = await Race(outer.hedge, inner, ends, task, pays=outer.pays).run()
+        if ends.is_told or not isinstance(ends.decision, Again):
+            return outcome
+        told = await ends.tell(outcome, ends.decision)  # a LOOP: the next iteration has hedges of its own
+        if isinstance(told, Enough):
+            return outcome
+        await asyncio.sleep(told.delay)
 
 
 def _too_late(deadline: Deadline, ends: Ends) -> DeadlineExceeded:
@@ -116,3 +126,11 @@ def _cut(late: DeadlineExceeded, ends: Ends, cancelled: BaseException | None) ->
     late.__traceback__ = None
     ends.decision = Enough("the deadline was over", {"attempt": ends.attempt})
     return TimedOut(late)
+
+
+def _uncalled(outcome: Outcome, decision: Decision, refusal: Rejected) -> tuple[Outcome, Decision]:
+    """Return what a call came to with the mark that its last attempt was refused, whatever followed that."""
+    said = {"called": False, "refused": type(refusal).__name__}
+    if isinstance(outcome, StoodIn):
+        return replace(outcome, detail={**(outcome.detail or {}), **said}), decision
+    return outcome, replace(decision, detail={**(decision.detail or {}), **said})
