@@ -122,9 +122,7 @@ class DeadlineExceeded(AsyncflowError, TimeoutError):
         attempts: how many attempts were made until then; None for a block with a deadline of its own.
     """
 
-    def __init__(self, message: str, *, attempts: int | None = None) -> None:
-        super().__init__(message)
-        self.attempts = attempts
+    attempts: int | None = None
 
 
 class NotAcceptable(AsyncflowError):

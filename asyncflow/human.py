@@ -1,4 +1,4 @@
-"""Numbers as people read them: durations, ages and plurals, the same in logs, sentences and views."""
+"""Numbers and names as people read them, the same in logs, sentences and views."""
 
 from __future__ import annotations
 
@@ -76,3 +76,8 @@ def plural(count: int, word: str, words: str | None = None) -> str:
         words: its plural when it is not made with an `s`.
     """
     return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def named(kind: str, name: str | None) -> str:
+    """Return `bulkhead 'payments'`, or `the bulkhead` for one without a name."""
+    return f"{kind} {name!r}" if name else f"the {kind}"

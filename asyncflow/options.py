@@ -53,6 +53,8 @@ def fields_from(options: dict[str, Any], policy: Policy, cache: Caching | None =
     options = _with_retry_shorthand(options)
     if options.get("policy", policy) is None:
         options["policy"] = Policy()
+    if not isinstance(options.get("policy", policy), Policy):
+        raise InvalidTask(f"policy={options['policy']!r} must be a Policy; write Policy(timeout=3.0)")
     changes = {name: value for name, value in options.items() if name in _POLICY_OPTIONS}
     fields = {name: value for name, value in options.items() if name in _OWN_OPTIONS}
     if changes and "policy" in fields:

@@ -1,6 +1,6 @@
 import pytest
 
-from asyncflow.human import ago, duration, plural
+from asyncflow.human import ago, duration, named, plural
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,10 @@ def test_an_age_is_told_in_one_unit(seconds, text):
 )
 def test_a_count_and_its_word_agree(count, words, text):
     assert plural(count, "task", words) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("payments", "bulkhead 'payments'"), (None, "the bulkhead"), ("", "the bulkhead")]
+)
+def test_what_has_no_name_is_told_by_its_kind(name, text):
+    assert named("bulkhead", name) == text

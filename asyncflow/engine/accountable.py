@@ -122,7 +122,7 @@ class Accountable(TaskRun):
     def _register(self, state: State) -> None:
         """Let what a success did be undone should the flow run fail; a fallback stands for nothing done."""
         done = type(state) is Success and not state.fell_back
-        if done and self.attempt and self.task.rollback is not None:
+        if done and (self.attempt or state.how == "by hedge") and self.task.rollback is not None:
             args, kwargs = self._arguments() if self.fed_by else (self.args, self.kwargs)
             self.run.effects.append(Effect(self, args, kwargs, state.result))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asyncflow.engine.elements import Counts
 from asyncflow.engine.mapped_end import unpausable
 from asyncflow.engine.task_run import TaskRun
 from asyncflow.engine.wiring import NO_KWARGS, PENDING
@@ -22,7 +23,7 @@ class Element(TaskRun):
         number: 0 unless it has events of its own.
     """
 
-    __slots__ = ("index", "parent")
+    __slots__ = ("_is_outside", "index", "parent")
 
     index: int
 
@@ -40,6 +41,7 @@ class Element(TaskRun):
         self.place = parent.place
         self.state = PENDING
         self.attempt = 0
+        self._is_outside = False  # whether the attempt's wait to be admitted was in vain
         self._asked = True
         self.awaited = False
         self.dependents = None
@@ -89,10 +91,19 @@ class Element(TaskRun):
         """Record what is not an attempt, for the map when there is no room to tell of this element."""
         if not self.number and self.parent.may_tell():
             self._tell()
+        if kind == "hedge_ended":
+            for counts in self._counts():
+                counts.hedge_calls += detail["calls"]
+        elif kind == "admission_waited" and "hedge" not in detail:
+            self._is_outside = not detail["admitted"]
         if self.number:
             super().note(kind, detail)
         else:
             self.parent.note(kind, {**detail, "index": self.index})
+
+    def _counts(self) -> tuple[Counts, ...]:
+        """Return where its bodies are counted."""
+        return (self.parent.counts,) if self.number else (self.parent.counts, self.parent.untold)
 
     def _commit(self, state: State) -> None:
         if type(state) not in self.state.leads_to:
@@ -101,8 +112,10 @@ class Element(TaskRun):
             state = unpausable(state, self.name)
             if not self.number and self.parent.may_tell():
                 self._tell()
-            if state.detail.get("called") is False:
-                self.parent.counts.refused += 1
+        if self._is_outside or (state._detail is not None and state._detail.get("called") is False):
+            self._is_outside = False
+            for counts in self._counts():
+                counts.refused += 1
         self.state = state
         if self.number:
             self.run.emit("state_changed", self.number, self.attempt, state)

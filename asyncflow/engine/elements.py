@@ -111,13 +111,15 @@ class Counts:
         failed: how many failed in one way or another.
         retried: how many succeeded after a retry.
         refused: tries whose body never ran.
+        hedge_calls: bodies that hedges ran.
     """
 
-    __slots__ = ("_attempts", "_states", "failed", "others", "plain", "refused", "retried")
+    __slots__ = ("_attempts", "_states", "failed", "hedge_calls", "others", "plain", "refused", "retried")
 
     def __init__(self) -> None:
         self._states: dict[str, int] = {}
         self.plain = self.others = self.failed = self.retried = self.refused = self._attempts = 0
+        self.hedge_calls = 0
 
     def add(self, state: State, attempt: int) -> None:
         """Count one element that did more than plainly succeed."""
@@ -148,12 +150,9 @@ class Counts:
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as an event's detail."""
-        return {
-            "states": self.states,
-            "retried": self.retried,
-            "attempts": self.attempts,
-            "calls": self.attempts - self.refused,
-        }
+        calls = self.attempts - self.refused + self.hedge_calls
+        told = {"states": self.states, "retried": self.retried, "attempts": self.attempts, "calls": calls}
+        return {**told, "hedge_calls": self.hedge_calls} if self.hedge_calls else told
 
 
 class Child(Stated):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from asyncflow import ambient
@@ -61,18 +62,22 @@ def warn(run: Calling) -> None:
     pool = ambient.world().threads
     if not getattr(pool, "abandoned", 0):
         return
-    left: dict[tuple[int, int], None] = {}
+    keys: dict[int, str] = {}  # those of a map's elements, too
+    threads: Counter[tuple[int, int]] = Counter()  # an attempt and its hedges may each leave one
     for event in run.events:
-        if event.kind == "thread_abandoned":
-            left[event.task, event.attempt] = None
+        if event.kind == "task_called":
+            keys[event.task] = event.detail["key"]
+        elif event.kind == "thread_abandoned":
+            threads[event.task, event.attempt] += 1
         elif event.kind == "thread_returned":
-            left.pop((event.task, event.attempt), None)
+            threads[event.task, event.attempt] -= 1
+    left = +threads
     if left:
-        which = ", ".join(f"{run.tasks[task - 1].key} (attempt {attempt})" for task, attempt in left)
+        which = ", ".join(f"{keys[task]} (attempt {attempt})" for task, attempt in left)
         _log.warning(
             "flow run %s of %r ends before %s of it, still at work until the process ends: %s",
             run.name,
             run.flow.name,
-            plural(len(left), "thread"),
+            plural(left.total(), "thread"),
             which,
         )

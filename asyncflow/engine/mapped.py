@@ -53,6 +53,7 @@ class MappedRun(TaskRun):
         links: the maps that it follows element by element.
         followers: the maps that follow it.
         counts: how its elements ended.
+        untold: the same of those that have no events of their own.
         is_whole: whether its inputs were consumed to their end.
     """
 
@@ -67,13 +68,13 @@ class MappedRun(TaskRun):
         "_ready",
         "_told_at",
         "_turn",
-        "_untold",
         "counts",
         "followers",
         "is_whole",
         "length",
         "links",
         "plan",
+        "untold",
     )
 
     takes_faults = False
@@ -100,7 +101,7 @@ class MappedRun(TaskRun):
         self.plan = plan
         self.length = length
         self.followers: list[MappedRun] = []
-        self.counts, self._untold = Counts(), Counts()
+        self.counts, self.untold = Counts(), Counts()
         self.is_whole = False
         self._outcomes = Outcomes()
         self._live: dict[int, Element] = {}
@@ -357,7 +358,7 @@ class MappedRun(TaskRun):
         """Keep what an element came to; the element itself is forgotten."""
         index, state = element.index, element.state
         del self._live[index]
-        counts, untold = self.counts, self._untold
+        counts, untold = self.counts, self.untold
         # Not by the properties of a state: for a plain success every microsecond counts.
         if element.attempt == 1 and type(state) is Success and state._detail is None and not state._message:
             self._outcomes.put_value(index, state._result)
@@ -391,8 +392,8 @@ class MappedRun(TaskRun):
 
     def _tell_counts(self) -> None:
         """Record how the elements without events of their own have ended."""
-        if self._untold.total:
-            self.run.emit("elements_counted", self.number, 0, self._untold.to_json())
+        if self.untold.total:
+            self.run.emit("elements_counted", self.number, 0, self.untold.to_json())
 
 
 def _linked(value: Any) -> Any:

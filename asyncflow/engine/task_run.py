@@ -240,7 +240,11 @@ class TaskRun(Wired):
                 await self._consult_and_commit(hit)
                 return self._decision()
         await self._have_slots()
-        await self._consult_and_commit(_RUNNING)
+        try:
+            await self._consult_and_commit(_RUNNING)
+        except BaseException:
+            self.attempt -= 1  # it has not begun
+            raise
         self._started = self.run.record.offset()  # the time that handlers take is not the attempt's
         return None if self.state is _RUNNING else self._decision()
 
@@ -377,15 +381,6 @@ class TaskRun(Wired):
             return []
         self._asyncio.cancel()
         return [self._asyncio]
-
-    def is_awaited(self) -> bool:
-        """Whether somebody waits for its end."""
-        return any(not future.done() for future in self._waiters or ())
-
-    def let_go(self) -> None:
-        """Cancel what waits for the task run, which does not end in this run of the body."""
-        for future in self._waiters or ():
-            future.cancel()
 
     def cancel(self) -> None:
         """Cancel the task run: at once when it waits, by cancelling its attempt when it runs."""

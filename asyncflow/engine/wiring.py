@@ -239,6 +239,15 @@ class Wired(Stated, Handle[Any]):
         # Not by `value()` and the properties of a state: 4 % of a chain of awaited tasks.
         return state._result if type(state) is Success else self.value()
 
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for its end."""
+        return any(not future.done() for future in self._waiters or ())
+
+    def let_go(self) -> None:
+        """Cancel what waits for the task run, which does not end in this run of the body."""
+        for future in self._waiters or ():
+            future.cancel()
+
     def value(self) -> Any:
         """Return the result, or raise what made the task run fail.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
+from asyncflow.errors import Rejected
 from asyncflow.outcomes import (
     ENOUGH,
     Again,
@@ -26,6 +27,7 @@ class Ends:
     Args:
         observer: who follows the attempts, or None.
         made: how many attempts there were before, and how many of them no policy counts.
+        is_raced: whether they are in a race: an iteration of a loop ends it, and the next is another race.
 
     Attributes:
         attempt: the number of the newest attempt.
@@ -35,11 +37,14 @@ class Ends:
         is_told: whether the observer itself ended the call, and knows all about it.
         last: what the attempt that ended last came to.
         made: how many attempts there were, and how many of them no policy counts.
+        refusal: what the last attempt was refused with, while its end is held back.
     """
 
     __slots__ = (
         "_before",
         "_free",
+        "_is_outside",
+        "_is_raced",
         "_observer",
         "attempt",
         "calls",
@@ -47,10 +52,14 @@ class Ends:
         "is_in_flight",
         "is_told",
         "last",
+        "refusal",
     )
 
-    def __init__(self, observer: AttemptObserver | None, made: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self, observer: AttemptObserver | None, made: tuple[int, int] = (0, 0), *, is_raced: bool = False
+    ) -> None:
         self._observer = observer
+        self._is_raced = is_raced
         self._before, self._free = made
         self.attempt = self._before
         self.calls = 0
@@ -58,6 +67,8 @@ class Ends:
         self.is_in_flight = False
         self.is_told = False
         self.last = _NOTHING
+        self.refusal: Rejected | None = None
+        self._is_outside = False  # whether the attempt waits to be admitted, or was not after such a wait
 
     @property
     def attempts(self) -> int:
@@ -79,6 +90,7 @@ class Ends:
         """Take note of an attempt, and let the observer do so."""
         self.attempt = attempt
         self.is_in_flight = True
+        self.refusal = None
         early = None if self._observer is None else self._observer.attempt_started(attempt)
         if early is None or isinstance(early, Enough | Again):
             return self._started(early)
@@ -91,6 +103,7 @@ class Ends:
         self.calls += early is None
         self.is_in_flight = early is None
         self.is_told = isinstance(early, Enough)
+        self._is_outside = False
         return early
 
     def attempt_ended(
@@ -98,14 +111,24 @@ class Ends:
     ) -> Awaitable[Decision] | Decision:
         """Tell the observer of an attempt that is followed by another one; keep the end of the last."""
         self.is_in_flight = False
-        self.calls -= isinstance(outcome, Refused)
+        self.calls -= isinstance(outcome, Refused) and not self._is_outside
         self.last, self.decision = outcome, decision
         if isinstance(decision, Enough):
+            self.refusal = outcome.error if isinstance(outcome, Refused) else None
             return decision
+        if decision.afresh and self._is_raced:
+            return ENOUGH
         told = (
             decision if self._observer is None else self._observer.attempt_ended(attempt, outcome, decision)
         )
         return self._ended(told) if isinstance(told, Enough | Again) else self._ended_later(told)
+
+    async def tell(self, outcome: Outcome, decision: Decision) -> Decision:
+        """Tell the observer of an end that was held back, and return what is to follow it."""
+        if self._observer is not None:
+            told = self._observer.attempt_ended(self.attempt, outcome, decision)
+            decision = told if isinstance(told, Enough | Again) else await told
+        return self._ended(decision)
 
     async def _ended_later(self, told: Awaitable[Decision]) -> Decision:
         return self._ended(await told)
@@ -122,6 +145,12 @@ class Ends:
 
     def note(self, kind: str, detail: dict[str, Any]) -> None:
         """Let the observer know of something that is not an attempt."""
+        if kind == "admission_delayed":
+            self._is_outside = True
+            self.calls -= 1
+        elif kind == "admission_waited" and detail["admitted"]:
+            self._is_outside = False
+            self.calls += 1
         if self._observer is not None:
             self._observer.note(kind, detail)
 

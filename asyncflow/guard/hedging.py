@@ -42,7 +42,7 @@ class Lane(Alarm):
         self.number = number
         self.follower = follower
         self.began = began
-        self.ends = Ends(follower)
+        self.ends = Ends(follower, is_raced=True)
         self.task = None
         self.fired = False
         self.requests = 0

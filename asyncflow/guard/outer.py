@@ -6,15 +6,17 @@ Calls without any of it never come here.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
-from asyncflow.errors import DeadlineExceeded, UsageError
+from asyncflow.errors import DeadlineExceeded, Rejected, UsageError
 from asyncflow.guard.around import Outer
 from asyncflow.guard.deadlines import AsyncioTask
 from asyncflow.guard.ends import Ends
 from asyncflow.guard.falling_back import Call, stood_in
 from asyncflow.guard.hedging import Inner, Race
 from asyncflow.guard.scopes import Deadline, Stay
-from asyncflow.outcomes import Decision, Enough, Outcome, TimedOut, error_of
+from asyncflow.guard.telling import note_attempts
+from asyncflow.outcomes import Again, Decision, Enough, Outcome, Refused, StoodIn, TimedOut
 from asyncflow.ports import AttemptObserver
 
 
@@ -49,7 +51,7 @@ async def outcome_within(
     if observer is not None and observer.subject is not None:
         call = call._replace(fn=observer.subject)
     while True:
-        ends = Ends(observer, made)
+        ends = Ends(observer, made, is_raced=outer.hedge is not None)
         outcome = await _in_time(outer, inner, ends, task)
         if ends.is_told:
             return outcome
@@ -57,8 +59,10 @@ async def outcome_within(
         if outer.fallback is not None:
             outcome, decision = await stood_in(outer.fallback, call, outcome, decision, observer)
         if observer is None:
-            _note_attempts(outcome, ends.attempts, decision)
+            note_attempts(outcome, ends.attempts, decision)
             return outcome
+        if ends.refusal is not None and not isinstance(outcome, Refused):
+            outcome, decision = _uncalled(outcome, decision, ends.refusal)
         told = observer.attempt_ended(ends.attempt, outcome, decision)
         told = told if isinstance(told, Decision) else await told
         if isinstance(told, Enough):
@@ -90,7 +94,14 @@ async def _in_time(outer: Outer, inner: Inner, ends: Ends, task: AsyncioTask) ->
 async def _made(outer: Outer, inner: Inner, ends: Ends, task: AsyncioTask) -> Outcome:
     if outer.hedge is None:
         return await inner(ends, task, ends.made)
-    return await Race(outer.hedge, inner, ends, task, pays=outer.pays).run()
+    while True:
+        outcome = await Race(outer.hedge, inner, ends, task, pays=outer.pays).run()
+        if ends.is_told or not isinstance(ends.decision, Again):
+            return outcome
+        told = await ends.tell(outcome, ends.decision)  # a LOOP: the next iteration has hedges of its own
+        if isinstance(told, Enough):
+            return outcome
+        await asyncio.sleep(told.delay)
 
 
 def _too_late(deadline: Deadline, ends: Ends) -> DeadlineExceeded:
@@ -117,8 +128,9 @@ def _cut(late: DeadlineExceeded, ends: Ends, cancelled: BaseException | None) ->
     return TimedOut(late)
 
 
-def _note_attempts(outcome: Outcome, attempts: int, decision: Decision) -> None:
-    """Leave the number of attempts on the error that comes out, where nobody follows them."""
-    error = error_of(outcome)
-    if error is not None and attempts > 1:
-        error.add_note(f"asyncflow: {attempts} attempts were made; {decision.reason}")
+def _uncalled(outcome: Outcome, decision: Decision, refusal: Rejected) -> tuple[Outcome, Decision]:
+    """Return what a call came to with the mark that its last attempt was refused, whatever followed that."""
+    said = {"called": False, "refused": type(refusal).__name__}
+    if isinstance(outcome, StoodIn):
+        return replace(outcome, detail={**(outcome.detail or {}), **said}), decision
+    return outcome, replace(decision, detail={**(decision.detail or {}), **said})

@@ -14,6 +14,7 @@ from asyncflow.guard.deadlines import AsyncioTask
 from asyncflow.guard.flight import Flight, flight_of
 from asyncflow.guard.found import Found
 from asyncflow.guard.hooks import told
+from asyncflow.guard.telling import note_attempts
 from asyncflow.outcomes import (
     Again,
     Decision,
@@ -234,8 +235,8 @@ class Plan:
             decision = Enough(f"a function of the policy raised {type(problem).__name__}")
         if self._hooked and self.retry is not None:
             decision = told(self.retry, attempt, outcome, decision)
-        if observer is None and attempt > 1 and isinstance(decision, Enough):
-            _note_attempts(outcome, attempt, decision)
+        if observer is None and isinstance(decision, Enough):
+            note_attempts(outcome, attempt, decision)
         return outcome, decision
 
     def _decision(self, requests: int, outcome: Outcome, attempt: int, course: Course | None) -> Decision:
@@ -278,10 +279,3 @@ def _requests_now() -> int:
     """Return how many requests to cancel the current task are pending."""
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()
-
-
-def _note_attempts(outcome: Outcome, attempt: int, decision: Enough) -> None:
-    """Leave the number of attempts on the error that comes out, where nobody follows them."""
-    error = error_of(outcome)
-    if error is not None:
-        error.add_note(f"asyncflow: {attempt} attempts were made; {decision.reason}")

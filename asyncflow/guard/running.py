@@ -7,7 +7,7 @@ import sys
 from threading import get_ident
 from typing import Any
 
-AsyncioTask = asyncio.Task[Any]
+from asyncflow.guard.deadlines import AsyncioTask
 
 
 class NoLoop:

@@ -1,6 +1,6 @@
 """What the guard tells whoever follows a call beside the ends of its attempts, with the numbers behind it.
 
-Nothing is put together where nobody follows.
+Nothing is put together where nobody follows, but for a note on the error that comes out.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from asyncflow.ambient import World
 from asyncflow.errors import full_text_of
+from asyncflow.outcomes import Decision, Outcome, error_of
 from asyncflow.policy.circuit import Circuit
 from asyncflow.policy.reading import CircuitState
 from asyncflow.ports import AttemptObserver
@@ -83,3 +84,16 @@ class Waiting:
             seconds = self._home.monotonic() - self._began
             told = {**self._what, "seconds": seconds, "admitted": error is None}
             self._observer.note("admission_waited", told)
+
+
+def note_attempts(outcome: Outcome, attempts: int, decision: Decision) -> None:
+    """Leave on the error that comes out how many attempts were made, where nobody followed them.
+
+    Args:
+        outcome: what the call came to.
+        attempts: how many were made; a single one is no news.
+        decision: why none follows.
+    """
+    error = error_of(outcome)
+    if error is not None and attempts > 1:
+        error.add_note(f"asyncflow: {attempts} attempts were made; {decision.reason}")

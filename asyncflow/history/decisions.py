@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from asyncflow.human import duration, plural
+from asyncflow.history.notices import length_of
+from asyncflow.human import duration, named, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,14 @@ def _hedge_started(detail: Mapping[str, Any]) -> str:
     hedge = f"hedge {detail.get('hedge')} was started"
     match detail.get("cause"):
         case "slow":
-            return f"{hedge}, since no answer had come for {_seconds(detail, 'delay')}"
+            return f"{hedge}, since no answer had come for {length_of(detail, 'delay')}"
         case "failed":
-            return f"{hedge} after {_seconds(detail, 'after')}, since the one before it had failed"
+            return f"{hedge} after {length_of(detail, 'after')}, since the one before it had failed"
     return f"{hedge} at once"
 
 
 def _hedge_ended(detail: Mapping[str, Any]) -> str:
-    hedge, after = f"hedge {detail.get('hedge')}", f"after {_seconds(detail)}"
+    hedge, after = f"hedge {detail.get('hedge')}", f"after {length_of(detail)}"
     attempts = detail.get("attempts") or 0
     tries = f" and {plural(attempts, 'attempt')}" if attempts > 1 else ""
     error = f": {detail['error']}" if detail.get("error") else ""
@@ -110,17 +111,12 @@ def _delayed(detail: Mapping[str, Any]) -> str:
 
 def _waited(detail: Mapping[str, Any]) -> str:
     end = "" if detail.get("admitted", True) else ", and did not get it"
-    return f"waited {_seconds(detail)} for {_gate(detail)}{end}"
+    return f"waited {length_of(detail)} for {_gate(detail)}{end}"
 
 
 def _gate(detail: Mapping[str, Any]) -> str:
-    gate, name = str(detail.get("gate")), detail.get("name")
-    return f"{_WAITED_FOR.get(gate, 'leave of')} {f'{gate} {name!r}' if name else f'the {gate}'}"
-
-
-def _seconds(detail: Mapping[str, Any], key: str = "seconds") -> str:
-    value = detail.get(key)
-    return duration(value) if isinstance(value, int | float) else "some time"
+    gate = str(detail.get("gate"))
+    return f"{_WAITED_FOR.get(gate, 'leave of')} {named(gate, detail.get('name'))}"
 
 
 DECISIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

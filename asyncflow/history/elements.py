@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from asyncflow.states import BY_NAME
@@ -20,9 +20,10 @@ class Elements:
         states: how many are in the state of that name.
         retried: how many succeeded after a retry.
         attempts: tries of all of them, refused ones included.
-        calls: tries whose body ran.
+        calls: how many bodies ran, those of hedges included.
         expected: how many there will be, None while nobody knows.
         started: when the map began, in seconds into the run; None before.
+        hedge_calls: how many of the bodies ran for hedges.
     """
 
     states: Mapping[str, int] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class Elements:
     calls: int = 0
     expected: int | None = None
     started: float | None = None
+    hedge_calls: int = 0
 
     @property
     def total(self) -> int:
@@ -51,7 +53,11 @@ class Element(Protocol):
 
     @property
     def call_count(self) -> int:
-        """Tries whose body ran."""
+        """How many bodies ran, those of hedges included."""
+
+    @property
+    def hedge_calls(self) -> int:
+        """How many of them ran for hedges."""
 
 
 class MapFold:
@@ -94,9 +100,7 @@ class MapFold:
         if not isinstance(final, Mapping):
             for part in (*self._absorbed, _sum(told)):
                 found = _joined(found, part)
-        return Elements(
-            found.states, found.retried, found.attempts, found.calls, self._expected, self.started
-        )
+        return replace(found, expected=self._expected, started=self.started)
 
 
 def _counted(detail: Mapping[str, Any]) -> Elements:
@@ -106,18 +110,20 @@ def _counted(detail: Mapping[str, Any]) -> Elements:
         int(detail.get("retried", 0)),
         int(detail.get("attempts", 0)),
         int(detail.get("calls", 0)),
+        hedge_calls=int(detail.get("hedge_calls", 0)),
     )
 
 
 def _sum(elements: Iterable[Element]) -> Elements:
     states: dict[str, int] = {}
-    retried = attempts = calls = 0
+    retried = attempts = calls = hedge_calls = 0
     for element in elements:
         states[element.state.name] = states.get(element.state.name, 0) + 1
         retried += element.state.name == "Success" and element.attempt_count > 1
         attempts += element.attempt_count
         calls += element.call_count
-    return Elements(states, retried, attempts, calls)
+        hedge_calls += element.hedge_calls
+    return Elements(states, retried, attempts, calls, hedge_calls=hedge_calls)
 
 
 def _joined(one: Elements, other: Elements) -> Elements:
@@ -125,5 +131,9 @@ def _joined(one: Elements, other: Elements) -> Elements:
     for name, count in other.states.items():
         states[name] = states.get(name, 0) + count
     return Elements(
-        states, one.retried + other.retried, one.attempts + other.attempts, one.calls + other.calls
+        states,
+        one.retried + other.retried,
+        one.attempts + other.attempts,
+        one.calls + other.calls,
+        hedge_calls=one.hedge_calls + other.hedge_calls,
     )

@@ -39,8 +39,8 @@ class _Task:
 
     __slots__ = (
         "attempt_count", "attempts", "cache", "call_count", "called", "changed", "decisions", "element_of",
-        "faults", "hedges", "held_up", "index", "is_outside", "key", "left_outside", "map", "name", "number",
-        "open", "rolled_back", "state", "upstream", "wait", "waits",
+        "faults", "hedge_calls", "hedges", "held_up", "index", "is_outside", "key", "left_outside", "map",
+        "name", "number", "open", "rolled_back", "state", "upstream", "wait", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, offset: float, name: str, key: str, upstream: Iterable[int]) -> None:
@@ -56,6 +56,7 @@ class _Task:
         self.faults: list[Fault] = []
         self.attempt_count = 0
         self.call_count = 0
+        self.hedge_calls = 0
         self.open: tuple[int, float] | None = None
         self.wait: Wait | None = None
         self.map: MapFold | None = None
@@ -167,6 +168,7 @@ class _Task:
                 end, calls = str(detail.get("end", "")), int(detail.get("calls") or 0)
                 self.hedges[place] = replace(hedge, ended=offset, end=end, calls=calls)
                 self.call_count += calls
+                self.hedge_calls += calls
                 return
 
     def forget(self, keep: int) -> None:

@@ -48,7 +48,7 @@ class Measures:
     Attributes:
         duration: seconds from its start to its end.
         attempts: all tries of all tasks.
-        calls: tries whose body ran.
+        calls: how many bodies ran, those of hedges included.
         retries: tries that were not a task run's first.
         faults: faults that struck.
         refused: tries that were refused, by what refused them: `breaker`, `bulkhead`, `rate limit`,
@@ -135,12 +135,14 @@ def _refused(history: RunHistory) -> dict[str, int]:
 
 
 def _gate(attempt: Attempt) -> str:
-    return _GATES.get(attempt.error.type if attempt.error else "", _OTHER)
+    refusal = attempt.detail.get("refused") or (attempt.error.type if attempt.error else "")
+    return _GATES.get(refusal, _OTHER)
 
 
 def _counted_refusals(task: TaskHistory) -> int:
     """Return how many attempts of a map's elements called no body, those that are only counted included."""
-    return 0 if task.elements is None else max(0, task.elements.attempts - task.elements.calls)
+    found = task.elements
+    return 0 if found is None else max(0, found.attempts - (found.calls - found.hedge_calls))
 
 
 def _opened(history: RunHistory) -> dict[str, tuple[float, ...]]:

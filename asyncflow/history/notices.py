@@ -13,30 +13,31 @@ def _abandoned(detail: Mapping[str, Any]) -> str:
 
 
 def _returned(detail: Mapping[str, Any]) -> str:
-    after, left = _seconds(detail), detail.get("threads")
+    after, left = length_of(detail), detail.get("threads")
     return f"the thread that was given up has ended its body, {after} later; abandoned now: {left}"
 
 
 def _missed(detail: Mapping[str, Any]) -> str:
     last = detail.get("last")
     when = f"the last came after {duration(last)}" if isinstance(last, int | float) else "there was none"
-    return f"no heartbeat for {_seconds(detail, 'limit')}, {when}; the attempt was given up"
+    return f"no heartbeat for {length_of(detail, 'limit')}, {when}; the attempt was given up"
 
 
 def _blocked(detail: Mapping[str, Any]) -> str:
-    return f"the event loop was blocked for {_seconds(detail)} at {detail.get('where')}"
+    return f"the event loop was blocked for {length_of(detail)} at {detail.get('where')}"
 
 
 def _swallowed(detail: Mapping[str, Any]) -> str:
     why = "its timeout" if detail.get("why") == "timeout" else "it was cancelled"
-    return f"the attempt goes on {_seconds(detail)} after {why}; it waits at {detail.get('where')}"
+    return f"the attempt goes on {length_of(detail)} after {why}; it waits at {detail.get('where')}"
 
 
 def _exceeded(detail: Mapping[str, Any]) -> str:
     return f"breaker {detail.get('breaker')!r} would have opened {detail.get('why')}; its mode lets it not"
 
 
-def _seconds(detail: Mapping[str, Any], key: str = "seconds") -> str:
+def length_of(detail: Mapping[str, Any], key: str = "seconds") -> str:
+    """Return the length of time in an event's detail, for people; an older journal may not have it."""
     value = detail.get(key)
     return duration(value) if isinstance(value, int | float) else "some time"
 

@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from asyncflow.errors import InvalidPolicy, did_you_mean
+from asyncflow.policy.checks import checked_number
 from asyncflow.policy.seconds import Seconds, seconds
 
 LONGEST = 365 * 24 * 3600.0
@@ -109,7 +110,11 @@ class _Custom(Backoff):
 
 
 def constant(delay: Seconds) -> Backoff:
-    """Wait the same after every failed attempt: `delay` seconds, or a timedelta."""
+    """Wait the same after every failed attempt: `delay` seconds, or a timedelta.
+
+    Raises:
+        InvalidPolicy: when `delay` is no length of time.
+    """
     return _Constant(seconds(delay, "delay"))
 
 
@@ -119,6 +124,9 @@ def linear(step: Seconds, cap: Seconds | None = None) -> Backoff:
     Args:
         step: seconds (or a timedelta) that every failed attempt adds.
         cap: seconds (or a timedelta) that no bound exceeds; None for a year.
+
+    Raises:
+        InvalidPolicy: when one of them is no length of time.
     """
     return _Linear(seconds(step, "step"), _cap(cap))
 
@@ -130,9 +138,11 @@ def exponential(base: Seconds, factor: float = 2.0, cap: Seconds | None = None) 
         base: seconds (or a timedelta) after the first failed attempt.
         factor: how many times longer each next wait is, 1 or more.
         cap: seconds (or a timedelta) that no bound exceeds; None for a year.
+
+    Raises:
+        InvalidPolicy: when `base` or `cap` is no length of time, or `factor` is less than 1.
     """
-    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < math.inf:
-        raise InvalidPolicy(f"factor={factor!r} must be a number, 1 or more; use 2.0 to double each wait")
+    checked_number(factor, "factor", 1.0, math.inf, "use 2.0 to double each wait")
     return _Exponential(seconds(base, "base"), float(factor), _cap(cap))
 
 
@@ -150,14 +160,15 @@ def delays(given: Backoff | Seconds | Sequence[Seconds] | Callable[[int], Second
         return given
     if callable(given):
         return _Custom(given)
-    if isinstance(given, Sequence):
-        if not given:
+    delay: Any = given  # a text is a sequence, too, though not of delays
+    if isinstance(delay, Sequence) and not isinstance(delay, str):
+        if not delay:
             raise InvalidPolicy(
                 f"delay={given!r} holds no delay; give at least one, or leave it out to retry at once"
             )
-        return _Listed(tuple(seconds(one, f"delay[{i}]") for i, one in enumerate(given)))
+        return _Listed(tuple(seconds(one, f"delay[{i}]") for i, one in enumerate(delay)))
     return _Constant(
-        seconds(given, "delay", hint="use seconds, exponential(0.2, cap=5.0), a sequence or a function")
+        seconds(delay, "delay", hint="use seconds, exponential(0.2, cap=5.0), a sequence or a function")
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from asyncflow.errors import InvalidPolicy, did_you_mean
-from asyncflow.policy.checks import checked_number, checked_whole
+from asyncflow.policy.checks import checked_function, checked_name, checked_number, checked_whole
 from asyncflow.policy.matching import checked
 from asyncflow.policy.reading import Mode
 from asyncflow.policy.seconds import Seconds, seconds
@@ -36,18 +35,12 @@ def settled(given: Breaker) -> Settled:
     Raises:
         InvalidPolicy: when a setting is out of range or contradicts another one.
     """
-    if not isinstance(given.name, str) or not given.name:
-        raise InvalidPolicy(
-            f"name={given.name!r} must be a text that says what is protected, such as 'payments'"
-        )
+    checked_name(given.name)
     checked_mode(given.mode)
     checked_whole(given.probes, "probes", 1, _STRICTEST)
     checked(given.on, "on")
     checked(given.ignore, "ignore")
-    if given.on_result is not None and not _is_predicate(given.on_result):
-        raise InvalidPolicy(
-            f"on_result={given.on_result!r} must be a predicate of the value that answers at once, or None"
-        )
+    checked_function(given.on_result, "on_result", what="a predicate of the value")
     return {**_threshold(given), **_open_time(given), **_half_open_time(given)}
 
 
@@ -149,7 +142,3 @@ def _check_choice(word: Any, setting: str, known: tuple[str, ...]) -> None:
     if word not in known:
         hint = did_you_mean(str(word), known)
         raise InvalidPolicy(f"{setting}={word!r} must be one of {', '.join(map(repr, known))}.{hint}")
-
-
-def _is_predicate(given: object) -> bool:
-    return callable(given) and not inspect.iscoroutinefunction(given)

@@ -18,7 +18,7 @@ from typing import Any
 from asyncflow.ambient import World, world
 from asyncflow.errors import InvalidPolicy
 from asyncflow.human import plural
-from asyncflow.policy.checks import checked_number, checked_whole
+from asyncflow.policy.checks import checked_name, checked_number, checked_whole
 
 # Tenths add up to a little less than one.
 _SLACK = 1e-9
@@ -152,7 +152,7 @@ class Budget:
     floor: int = 3
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        checked_name(self.name)
         checked_number(self.share, "share", 0, 1, "0.1 stands for a tenth")
         checked_whole(self.floor, "floor", 0, "use 3 or so")
         if not self.share and not self.floor:
@@ -265,7 +265,7 @@ class TokenBudget:
     keep: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        checked_name(self.name)
         for setting in ("per_success", "per_retry", "capacity", "per_failure", "per_second", "keep"):
             checked_number(getattr(self, setting), setting, 0, math.inf, "0.1 stands for a tenth")
         if not self.per_retry and not self.per_failure:
@@ -354,6 +354,7 @@ class Tokens(Spending):
         return f"<Tokens {self.spec.name}: {self.tokens:.3g} of {self.spec.capacity:g} left>"
 
 
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not name:
-        raise InvalidPolicy(f"name={name!r} must be a text that says what is protected, such as 'payments'")
+def checked_budget(budget: Budget | TokenBudget | None) -> None:
+    """Raise InvalidPolicy for what extra attempts can't be paid from."""
+    if budget is not None and not isinstance(budget, Budget | TokenBudget):
+        raise InvalidPolicy(f"budget={budget!r} must be a Budget; write Budget('payments')")

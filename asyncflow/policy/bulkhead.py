@@ -16,6 +16,7 @@ from typing import Literal
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import BulkheadFull, InvalidPolicy
+from asyncflow.human import named
 from asyncflow.policy.adaptive import Adaptive
 from asyncflow.policy.checks import checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
@@ -56,7 +57,7 @@ class Bulkhead(Stateful):
     def __post_init__(self) -> None:
         checked_whole(self.limit, "limit", 1, "use 1 for one call at a time")
         checked_whole(self.queue, "queue", 0, "use 0 to refuse what can't run at once")
-        checked_name(self.name)
+        checked_name(self.name, may_lack=True)
         if self.adaptive is not None:
             if not isinstance(self.adaptive, Adaptive):
                 raise InvalidPolicy(f"adaptive={self.adaptive!r} must be a rule such as Vegas(), or None")
@@ -109,9 +110,9 @@ class Place:
 class Places:
     """The state of a bulkhead.
 
-    A frame in a hurry may leave out `enter` and `leave` while `is_fixed` is true: when `taken < limit` it
-    adds one to `taken`, and at the end takes it off again and calls `grant` if `waiting` is not 0. Nobody
-    waits while there is a free place, so that it overtakes nobody.
+    A frame in a hurry may leave out `enter` and `leave` of a fixed limit: when `taken < limit` it adds one to
+    `taken`, and at the end takes it off again and calls `grant` if `waiting` is not 0. Nobody waits while
+    there is a free place, so that it overtakes nobody.
 
     Args:
         spec: its settings.
@@ -121,17 +122,15 @@ class Places:
         limit: how many calls may have a place at once.
         taken: how many have one.
         waiting: how many are in the queue.
-        is_fixed: whether the limit stays what it is.
     """
 
-    __slots__ = ("_learner", "_patience", "_queue", "is_fixed", "limit", "spec", "taken", "waiting")
+    __slots__ = ("_learner", "_patience", "_queue", "limit", "spec", "taken", "waiting")
 
     def __init__(self, spec: Bulkhead, random: Random) -> None:
         self.spec = spec
         self.limit = spec.limit
         self.taken = 0
         self.waiting = 0
-        self.is_fixed = spec.adaptive is None
         self._learner = None if spec.adaptive is None else spec.adaptive.learner(spec.limit, random)
         patience = spec.queue_timeout
         self._patience = math.inf if patience is None else seconds(patience, "queue_timeout")
@@ -212,7 +211,7 @@ class Places:
 
     @property
     def _label(self) -> str:
-        return "the bulkhead" if self.spec.name is None else f"bulkhead {self.spec.name!r}"
+        return named("bulkhead", self.spec.name)
 
     def _story(self) -> str:
         waiting = f", {self.waiting}/{self.spec.queue} waiting" if self.spec.queue else ""

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, Rejected
 from asyncflow.outcomes import Decision, Outcome, Returned
-from asyncflow.policy.budget import Budget, TokenBudget
-from asyncflow.policy.checks import checked_name, checked_whole
+from asyncflow.policy.budget import Budget, TokenBudget, checked_budget
+from asyncflow.policy.checks import checked_function, checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.matching import Errors, checked, counts, failure_of
 from asyncflow.policy.seconds import Seconds, seconds, spoken
@@ -75,12 +75,10 @@ class Hedge(Stateful):
         checked_whole(self.max_hedges, "max_hedges", 1, "leave out the hedge for none")
         checked_whole(self.warm_up, "warm_up", 1, "use 20 or so")
         checked_whole(self.window, "window", self.warm_up, "it has to hold the calls of `warm_up`")
-        if self.on_result is not None and not callable(self.on_result):
-            raise InvalidPolicy(f"on_result={self.on_result!r} must be a predicate of the value, or None")
-        if self.budget is not None and not isinstance(self.budget, Budget | TokenBudget):
-            raise InvalidPolicy(f"budget={self.budget!r} must be a Budget; write Budget('payments')")
+        checked_function(self.on_result, "on_result", what="a predicate of the value")
+        checked_budget(self.budget)
         checked(self.on, "on")
-        checked_name(self.name)
+        checked_name(self.name, may_lack=True)
 
     def standing(self, outcome: Outcome, decision: Decision) -> Standing:
         """Return what an outcome means for the call.

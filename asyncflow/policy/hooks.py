@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from asyncflow.errors import InvalidPolicy
 from asyncflow.outcomes import ENOUGH, Again, Decision, Outcome, Signalled, error_of
 from asyncflow.signals import SUCCESS, Signal
 
@@ -60,24 +57,6 @@ class Judged:
 
 Hook = Callable[[Judged], object]
 """A plain function; what it returns is dropped."""
-
-
-def checked_function(function: Any, name: str, *, what: str) -> None:
-    """Raise InvalidPolicy unless `function` is one that answers at once, or None.
-
-    Args:
-        function: what was given.
-        name: the argument's name, for the message.
-        what: what the function is of, for the message.
-    """
-    if function is None:
-        return
-    if not callable(function):
-        raise InvalidPolicy(f"{name}={function!r} must be {what}, or None")
-    if inspect.iscoroutinefunction(function):
-        raise InvalidPolicy(
-            f"{name}={function!r} is a coroutine function, for which nobody waits; write `def`"
-        )
 
 
 def called(hook: Hook, judged: Judged) -> BaseException | None:

@@ -25,16 +25,16 @@ class Vegas(Adaptive):
 
     The queue is what the limit would be less if all calls took as long as the quickest:
     `limit * (1 - quickest / average)`. The limit rises while it is shorter and falls while it is longer, or
-    when a call ran out of time, by the digits of the limit. From time to time the quickest time is measured
-    afresh, since what is called may have become slower for good.
+    when a call ran out of time, by the limit's magnitude: 1 below 100, 2 below 1,000. From time to time the
+    quickest time is measured afresh, since what is called may have become slower for good.
 
     Args:
         lowest: the limit never falls below it.
         highest: the limit never rises above it.
         window: how long calls are measured together, in seconds or a timedelta; 0 to learn from each one.
         min_calls: how many calls a window has at least.
-        alpha: a queue of less is too short, for each digit of the limit.
-        beta: a queue of more is too long, for each digit of the limit.
+        alpha: a queue of less, times that magnitude, is too short.
+        beta: a queue of more, times that magnitude, is too long.
         afresh: after how many windows, times the limit, the quickest time is measured again; after half as
             many at the earliest, as is drawn.
 
@@ -71,9 +71,9 @@ class _VegasLearner(Learner):
 
     def _next(self, window: Window) -> float:
         self._windows += 1
-        digits = max(1, int(math.log10(self.estimate)))
+        magnitude = max(1, int(math.log10(self.estimate)))
         if window.is_dropped:
-            return self.estimate - digits
+            return self.estimate - magnitude
         if self._windows >= self._afresh_at * self.estimate:
             self._windows, self._afresh_at = 0, self._drawn()
             self._quickest = window.quickest
@@ -82,15 +82,15 @@ class _VegasLearner(Learner):
             self._quickest = window.quickest
             return self.estimate
         self._quickest = min(self._quickest, window.quickest)
-        return self.estimate if self._is_short(window) else self.estimate + self._step(window, digits)
+        return self.estimate if self._is_short(window) else self.estimate + self._step(window, magnitude)
 
-    def _step(self, window: Window, digits: int) -> int:
+    def _step(self, window: Window, magnitude: int) -> int:
         queue = math.ceil(self.estimate * (1 - self._quickest / window.average) - _ROUNDING)
-        if queue <= digits:
-            return self.rule.beta * digits
-        if queue < self.rule.alpha * digits:
-            return digits
-        return -digits if queue > self.rule.beta * digits else 0
+        if queue <= magnitude:
+            return self.rule.beta * magnitude
+        if queue < self.rule.alpha * magnitude:
+            return magnitude
+        return -magnitude if queue > self.rule.beta * magnitude else 0
 
     def _drawn(self) -> float:
         return self.rule.afresh * self._random.uniform(0.5, 1.0)

@@ -12,8 +12,9 @@ import math
 from bisect import insort
 from dataclasses import KW_ONLY, dataclass
 
-from asyncflow.ambient import World, world
+from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, RateLimited
+from asyncflow.human import named, plural
 from asyncflow.policy.checks import checked_name, checked_whole
 from asyncflow.policy.homes import Stateful
 from asyncflow.policy.seconds import Seconds, seconds, spoken
@@ -50,7 +51,7 @@ class RateLimit(Stateful):
         checked_whole(self.calls, "calls", 1, "for less than one a second give a longer `per`")
         if self.burst is not None:
             checked_whole(self.burst, "burst", 1, "use 1 for calls that are evenly spaced, None for `calls`")
-        checked_name(self.name)
+        checked_name(self.name, may_lack=True)
         object.__setattr__(self, "per", seconds(self.per, "per", zero=False))
 
     def limiter(self, where: World | None = None) -> Limiter:
@@ -59,7 +60,7 @@ class RateLimit(Stateful):
         Raises:
             InvalidPolicy: when the name is already in use with other settings.
         """
-        return self._state("rate limit", lambda: Limiter(self), where or world())
+        return self._state("rate limit", lambda: Limiter(self), where)
 
 
 class Limiter:
@@ -172,12 +173,12 @@ class Limiter:
 
     @property
     def _label(self) -> str:
-        return "the rate limit" if self.spec.name is None else f"rate limit {self.spec.name!r}"
+        return named("rate limit", self.spec.name)
 
     @property
     def _rate(self) -> str:
         burst = "" if self.burst == self.spec.calls else f" with a burst of {self.burst}"
-        return f"{self.spec.calls} calls per {spoken(seconds(self.spec.per, 'per'))}{burst}"
+        return f"{plural(self.spec.calls, 'call')} per {spoken(seconds(self.spec.per, 'per'))}{burst}"
 
     def free(self, now: float) -> int:
         """Return how many permits could be used now; below zero that many more are reserved already."""

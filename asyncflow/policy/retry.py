@@ -10,8 +10,9 @@ from typing import Any
 from asyncflow.errors import InvalidPolicy, Rejected
 from asyncflow.outcomes import ENOUGH, Again, Decision, Enough, Outcome, Refused, Returned, Signalled
 from asyncflow.policy.backoff import LONGEST, Backoff, Jitter, checked_jitter, delays, foreseen
-from asyncflow.policy.budget import Budget, Spender, TokenBudget
-from asyncflow.policy.hooks import Hook, checked_function
+from asyncflow.policy.budget import Budget, Spender, TokenBudget, checked_budget
+from asyncflow.policy.checks import checked_function, checked_whole
+from asyncflow.policy.hooks import Hook
 from asyncflow.policy.matching import Errors, checked, counts, excluded, failure_of, is_failure
 from asyncflow.policy.retry_after import wish_of
 from asyncflow.policy.seconds import Seconds, seconds, spoken
@@ -87,8 +88,7 @@ class Retry:
             length = seconds(self.within, "within", zero=False, hint=hint)
             object.__setattr__(self, "within", length)
             self._check_first_wait(backoff, length)
-        if self.budget is not None and not isinstance(self.budget, Budget | TokenBudget):
-            raise InvalidPolicy(f"budget={self.budget!r} must be a Budget; write Budget('payments')")
+        checked_budget(self.budget)
 
     def __str__(self) -> str:
         count = "any number of" if self.max_attempts is None else f"{self.max_attempts}"
@@ -253,10 +253,7 @@ def _check_attempts(max_attempts: object, within: object) -> None:
         if within is None:
             raise InvalidPolicy("max_attempts=None never ends; give within= as well, or a number of attempts")
         return
-    if isinstance(max_attempts, bool) or not isinstance(max_attempts, int):
-        raise InvalidPolicy(f"max_attempts={max_attempts!r} must be a whole number; use 1 for no retries")
-    if max_attempts < 1:
-        raise InvalidPolicy(f"max_attempts={max_attempts!r} must be 1 or more; use 1 for no retries")
+    checked_whole(max_attempts, "max_attempts", 1, "use 1 for no retries")
 
 
 def _relation(errors: Errors, *, negated: bool = False) -> str:

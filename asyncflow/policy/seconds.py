@@ -6,6 +6,7 @@ import math
 from datetime import timedelta
 
 from asyncflow.errors import InvalidPolicy
+from asyncflow.human import duration
 
 Seconds = float | timedelta
 """What every time argument accepts."""
@@ -33,7 +34,7 @@ def seconds(
     """
     length = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(length, bool) or not isinstance(length, int | float):
-        raise InvalidPolicy(f"{name}={value!r} is not a length of time; {hint} or a timedelta")
+        raise InvalidPolicy(f"{name}={value!r} is not a length of time, in seconds or as a timedelta; {hint}")
     length = _as_float(length)
     at_least = "0 or more" if zero else "more than 0"
     if math.isnan(length) or length < 0 or (length == 0 and not zero) or (length == math.inf and not endless):
@@ -51,15 +52,15 @@ def _as_float(number: float) -> float:
 
 
 def spoken(length: float) -> str:
-    """Return a length of time for people: `159 ms`, `2.5 s`, `7 min 30 s`, `2 h 5 min`."""
+    """Return a length of time that was set, for people: `250 µs`, `2.5 s`, `7 min 30 s`, `2 h 5 min`.
+
+    Below a minute it has three digits and no zeros at the end, since it stands beside what somebody wrote.
+    `human.duration`, which says what was measured, has the same places in every line.
+    """
     if length < 0.001:
         return f"{length * 1e6:.0f} µs" if length else "0 s"
     if length < 0.9995:
         return f"{length * 1000:.3g} ms"
     if length < 59.95:
         return f"{length:.3g} s"
-    minutes, rest = divmod(round(length), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return duration(max(60.0, length))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from asyncflow.ambient import World, world
 from asyncflow.errors import InvalidPolicy
+from asyncflow.policy.checks import checked_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,13 @@ class Resource:
         )
 
 
-def checked_count(count: object, setting: str) -> int:
+def checked_count(count: int, setting: str) -> int:
     """Return a number of slots, of which there must be at least one.
 
     Raises:
         InvalidPolicy: when it is not a whole number, 1 or more.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise InvalidPolicy(f"{setting}={count!r} must be a whole number, 1 or more")
+    checked_whole(count, setting, 1, "use 1 for one at a time")
     return count
 
 

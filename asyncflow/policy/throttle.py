@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from asyncflow.ambient import World, world
+from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy, Throttled
+from asyncflow.human import named
 from asyncflow.outcomes import Outcome, Returned
-from asyncflow.policy.checks import checked_name, checked_number, checked_whole
+from asyncflow.policy.checks import checked_function, checked_name, checked_number, checked_whole
 from asyncflow.policy.homes import Stateful
-from asyncflow.policy.hooks import checked_function
 from asyncflow.policy.matching import Errors, checked, counts, failure_of
 from asyncflow.policy.rates import Rates, percent
 from asyncflow.policy.seconds import Seconds, seconds, spoken
@@ -68,7 +68,7 @@ class Throttle(Stateful):
         checked_whole(self.min_calls, "min_calls", 1, "use 1 to throttle from the first refusal on")
         checked(self.on, "on")
         checked_function(self.on_result, "on_result", what="a predicate of the value")
-        checked_name(self.name)
+        checked_name(self.name, may_lack=True)
         object.__setattr__(self, "window", seconds(self.window, "window", zero=False))
 
     def throttler(self, where: World | None = None) -> Throttler:
@@ -77,7 +77,7 @@ class Throttle(Stateful):
         Raises:
             InvalidPolicy: when the name is already in use with other settings.
         """
-        return self._state("throttle", lambda: Throttler(self), where or world())
+        return self._state("throttle", lambda: Throttler(self), where)
 
     def accepted(self, outcome: Outcome) -> bool | None:
         """Return whether what was called took the call on; None when that can't be told."""
@@ -110,7 +110,7 @@ class Throttler:
 
     def __init__(self, spec: Throttle) -> None:
         self.spec = spec
-        self._label = "the throttle" if spec.name is None else f"throttle {spec.name!r}"
+        self._label = named("throttle", spec.name)
         self._said_window = spoken(seconds(spec.window, "window"))
         # Of its calls those that were not accepted are the failures; no share of them is too many here.
         self._window = TimeWindow(seconds(spec.window, "window"), Rates(math.inf, spec.min_calls))

@@ -11,7 +11,7 @@
     duration_s   seconds until the end, or until the view of a run that is not over
     is_over      whether the run has ended
     attempts     all tries of all tasks
-    calls        tries whose body ran
+    calls        how many bodies ran, those of hedges included
     waited_s     seconds between attempts, all tasks added up
     queued_s     seconds of waiting for slots, all tasks added up
     held_up_s    seconds of attempts that waited to be admitted by bulkheads and rate limits, all added up

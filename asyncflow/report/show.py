@@ -77,7 +77,9 @@ def _facts(history: RunHistory, look: Look, now: float, zone: tzinfo | None) -> 
     elements = sum(task.elements.total for task in history.tasks if task.elements is not None)
     told = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
     attempts = f"{history.attempts:,}"
-    if history.calls != history.attempts:
+    if any(task.hedges for task in (*history.tasks, *history.elements)):
+        attempts += f"; {history.calls:,} bodies ran, those of hedges included"
+    elif history.calls != history.attempts:
         attempts += f", of which {history.calls:,} called the body"
     facts = {
         "flow": header.flow,

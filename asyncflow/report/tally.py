@@ -79,7 +79,7 @@ class Group:
         name: the name, without a map's index.
         states: how many are in the state of that name.
         attempts: tries that have started or were refused.
-        calls: tries whose body ran.
+        calls: how many bodies ran, those of hedges included.
         faults: faults that struck them.
         activity: how many attempts were in flight when.
     """
@@ -151,6 +151,8 @@ class Tally:
             self._moved(task, offset, detail)
         elif kind == "fault_injected" and task in self._unfinished:
             self._unfinished[task][0].faults += 1
+        elif kind == "hedge_ended" and task in self._unfinished and task not in self._maps:
+            self._unfinished[task][0].calls += detail["calls"]
 
     def _begun(self, task: int, name: str, call: Mapping[str, Any]) -> None:
         """Take a call, or the start of an element of a map, which then stands for the map itself."""

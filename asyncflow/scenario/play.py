@@ -95,8 +95,8 @@ def prepare(
         reason = f"{scenario.flow} has no schedule to follow; leave fires out, and it is run once"
         report(scenario.source, [(("fires",), reason)])
     task_faults(scenario)
-    check_policies(scenario, variant, in_reach(flow))
     names, complete = flow.task_names()
+    check_policies(scenario, variant, in_reach(flow), names)
     if complete:
         check_tasks(scenario, names)
     return Rehearsal(name, scenario, variant, _seed(seed, scenario.seed), flow, _given(scenario, flow))

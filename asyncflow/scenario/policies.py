@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from asyncflow.errors import InvalidPolicy
@@ -66,18 +66,23 @@ def adapter(scenario: Scenario, variant: str | None = None) -> Callable[[AnyTask
     return adapt
 
 
-def check_policies(scenario: Scenario, variant: str | None, tasks: Iterable[AnyTask]) -> None:
+def check_policies(
+    scenario: Scenario, variant: str | None, tasks: Iterable[AnyTask], called: Container[str] = ()
+) -> None:
     """Check that a scenario's policies can be made, and fit what tasks are declared with.
 
     Args:
         scenario: the scenario.
         variant: the variant's name, or None for the scenario itself.
         tasks: the tasks that are known before the flow is run.
+        called: the names of those that the flow is known to call.
 
     Raises:
         NotFound: when it has no variant of that name.
-        ScenarioInvalid: when a policy can't be made, or contradicts a part that the code declares.
+        ScenarioInvalid: when a policy can't be made, contradicts a part that the code declares, or has the
+            name of one that a called task is declared with, and other settings.
     """
+    tasks = tuple(tasks)
     adapt = adapter(scenario, variant)
     if adapt is None:
         return
@@ -89,6 +94,8 @@ def check_policies(scenario: Scenario, variant: str | None, tasks: Iterable[AnyT
             told = f"{reason}. Together with what the code declares, this can't work"
             problems[task.name] = (_table(scenario, variant, task.name), told)
     report(scenario.source, problems.values())
+    clashes = _clashes_with_code(_made(scenario, variant), [task for task in tasks if task.name in called])
+    report(scenario.source, [(_place(scenario, variant, *where), reason) for where, reason in clashes])
 
 
 def _table(scenario: Scenario, variant: str | None, task: str) -> Path:
@@ -139,14 +146,37 @@ _SETTING = re.compile(r"(\w+)[=:]")
 def _clashes(made: Parts) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield what has the name of an earlier policy of its kind and other settings."""
     known: dict[tuple[type, str], Any] = {}
-    for task, parts in made.items():
-        for part, spec in parts.items():
+    for task, part, named in _named(made):
+        if known.setdefault((type(named), named.name), named) != named:
+            yield (task, part), _clash(part, named, "above")
+
+
+def _clashes_with_code(made: Parts, tasks: Iterable[AnyTask]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield what has the name of a policy of its kind that a task keeps from the code, and other settings."""
+    known: dict[tuple[type, str], tuple[Any, str]] = {}
+    for task in tasks:
+        told = {**made.get(EVERY_TASK, {}), **made.get(task.name, {})}
+        kept = {part: getattr(task.policy, part) for part in _MAKERS if part not in told}
+        for _, _, named in _named({task.name: kept}):
+            known.setdefault((type(named), named.name), (named, task.name))
+    for told_task, part, named in _named(made):
+        declared, where = known.get((type(named), named.name), (named, ""))
+        if declared != named:
+            yield (told_task, part), _clash(part, named, f"in the code, at task {where!r}")
+
+
+def _named(parts: Parts) -> Iterator[tuple[str, str, Any]]:
+    """Yield every policy that has a name, a budget among them, with the task and the part that it is of."""
+    for task, its in parts.items():
+        for part, spec in its.items():
             for named in (spec, getattr(spec, "budget", None)):
-                name = getattr(named, "name", None)
-                if name is not None and known.setdefault((type(named), name), named) != named:
-                    kind = _KINDS.get(type(named), part.replace("_", " "))
-                    reason = f"{kind} {name!r} has other settings above; give them one setting or two names"
-                    yield (task, part), reason
+                if getattr(named, "name", None) is not None:
+                    yield task, part, named
+
+
+def _clash(part: str, named: Any, where: str) -> str:
+    kind = _KINDS.get(type(named), part.replace("_", " "))
+    return f"{kind} {named.name!r} has other settings {where}; give them one setting or two names"
 
 
 _KINDS: Mapping[type, str] = {Budget: "budget"}

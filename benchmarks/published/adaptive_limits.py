@@ -77,9 +77,8 @@ class Server:
         self.times: list[float] = []
         self.limits: list[int] = []
         self._free_at = [0.0] * WORKERS  # a heap
-        self._under_way: deque[tuple[float, Place]] = (
-            deque()
-        )  # by the time of the answer, which is their order
+        # By the time of the answer, which is their order.
+        self._under_way: deque[tuple[float, Place]] = deque()
 
     def offer(self, now: float) -> bool:
         """Take a request, and return whether it was not refused."""

@@ -96,6 +96,7 @@ def test_each_option_is_taken_by_the_decorator_and_by_with_options(options, attr
         ({"retry_delay": 2}, "max_retries and retry_delay belong together"),
         ({"max_retries": 2, "retry_delay": 1, "retry": 3}, "retry= already says all of it"),
         ({"policy": Policy(), "timeout": 3}, "policy= already says all of it; leave out timeout"),
+        ({"policy": 3.0}, "policy=3.0 must be a Policy; write Policy(timeout=3.0)"),
         ({"nout": -1}, "nout=-1 must be 0 or more"),
         ({"state_handlers": [3]}, "state handler 3 is not callable"),
         ({"on_failure": 3}, "on_failure=3 is not callable"),

@@ -13,10 +13,12 @@ from asyncflow import current, flow, signals, states, task
 from asyncflow.engine import RunOptions, TaskRun, start
 from asyncflow.errors import DeadlineExceeded
 from asyncflow.faults import FaultPlan, TaskFault
-from asyncflow.history import fold
-from asyncflow.policies import Fallback, Hedge, Resource, Retry, constant, deadline, remaining
+from asyncflow.history import History, fold
+from asyncflow.history.measures import measures_of
+from asyncflow.policies import Bulkhead, Fallback, Hedge, Resource, Retry, constant, deadline, remaining
+from asyncflow.report.tally import Tally
 from tests.clock import run_virtual
-from tests.engine.kit import moves, play
+from tests.engine.kit import moves, of_kind, play
 from tests.engine.kit import states as final
 
 
@@ -288,6 +290,138 @@ def test_elements_of_a_map_are_hedged_one_by_one():
     run = play(body)
     assert run.result() == [1, 2, 3]
     assert begun == [(1, 0, 0), (2, 0, 1), (3, 0, 2), (2, 1, 1)]
+
+
+@pytest.mark.parametrize("keep", [None, 5])
+def test_the_calls_of_hedged_elements_are_counted_as_the_events_tell_them(keep):
+    calls = []
+
+    @task(hedge=1.0, bulkhead=Bulkhead(40, queue=100, queue_timeout=0.5))
+    async def ask(number):
+        calls.append(number)
+        await asyncio.sleep((1.4, 0, 0, 0, 3.0, 0, 0, 0)[number % 8] if current().hedge == 0 else 0)
+        return number
+
+    @flow
+    async def body():
+        return ask.map(range(3_000), max_running=100, tolerate=1.0)
+
+    tally = Tally()
+    run = play(body)
+    for one in run.events:
+        tally.add(one)
+    history = History(run.header, keep=keep)
+    for one in run.events:
+        history.add(one)
+    mapped = history.view().tasks[0]
+    assert mapped.call_count == len(calls) == tally.groups["ask"].calls
+    assert (
+        mapped.attempt_count
+        == 3_000
+        == tally.groups["ask"].attempts
+        == of_kind(run, "run_ended")[0]["attempts"]
+    )
+    hedged = sum(one["calls"] for one in of_kind(run, "hedge_ended"))
+    refused = 3_000 - (len(calls) - hedged)
+    assert min(hedged, refused) > 100
+    if keep is None:
+        measured = measures_of(history.view())
+        assert (measured.attempts, measured.calls) == (3_000, len(calls))
+        assert sum(measured.refused.values()) == refused
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize(
+    ("fallback", "state"),
+    [(Fallback("value"), "Success"), (Fallback(function=lambda _error: 1 / 0), "Failed")],
+)
+def test_an_attempt_that_was_refused_ran_no_body_whatever_stood_in_for_it(fallback, state, mapped):
+    @task(name="ask", bulkhead=Bulkhead(1), fallback=fallback)
+    async def ask(_number):
+        await asyncio.sleep(3.0)
+
+    @flow
+    async def body():
+        handle = ask.map([1, 2], tolerate=1.0) if mapped else [ask(1), ask(2)]
+        await asyncio.sleep(0)
+        return handle if mapped else None
+
+    run = play(body)
+    history = fold(run.header, run.events)
+    refused = (history.elements or history.tasks)[1]
+    assert (refused.state.name, refused.attempts[0].outcome, refused.call_count) == (state, "refused", 0)
+    assert (history.attempts, history.calls) == (2, 1)
+    assert measures_of(history).refused == {"bulkhead": 1}
+
+
+def test_a_refused_call_whose_hedge_wins_ran_one_body():
+    @task(bulkhead=Bulkhead(1, queue=2, queue_timeout=1.0), hedge=0.5)
+    async def ask(seconds):
+        await asyncio.sleep(seconds)
+
+    @flow
+    async def body():
+        return [ask.with_options(hedge=None, name="holds")(1.2), ask(0.0)]
+
+    run = play(body)
+    history = fold(run.header, run.events)
+    asked = history.tasks[1]
+    assert (asked.state.how, asked.attempts[0].outcome) == ("by hedge", "refused")
+    assert (asked.attempt_count, asked.call_count) == (1, 1)
+    assert measures_of(history).refused == {"bulkhead": 1}
+
+
+@pytest.mark.parametrize("handlers", [[], [lambda _obj, _old, _new: None]])
+def test_a_loop_that_a_hedge_raises_is_the_next_iteration_of_the_task(handlers):
+    begun = []
+
+    @task(hedge=1.0, state_handlers=handlers)
+    async def climb():
+        me = current()
+        begun.append((me.loop_count, me.hedge))
+        await asyncio.sleep(0.5 if me.hedge or me.loop_count == 2 else 30.0)
+        if me.loop_count < 3:
+            raise signals.LOOP("on", result=me.loop_count)
+        return me.loop_result
+
+    run = play(flow(name="f")(lambda: climb()))
+    assert run.tasks["climb"].state.result == 2
+    assert begun == [(1, 0), (1, 1), (2, 0), (3, 0), (3, 1)]
+    assert moves(run, "climb") == [*["Running", "Retrying"] * 2, "Running", "Success"]
+
+
+def test_what_a_hedge_did_is_undone_also_when_the_call_itself_never_began():
+    undone = []
+
+    @task(hedge=Hedge(0), uses={Resource("desk", 1): 1})
+    async def charge():
+        await asyncio.sleep(1.0)
+        return current().hedge
+
+    @charge.on_rollback
+    async def refund(result):
+        undone.append(result)
+
+    @task
+    async def fail(_charged):
+        raise ValueError("no")
+
+    play(flow(name="f")(lambda: fail(charge())))
+    assert undone == [1]
+
+
+def test_a_call_that_never_began_is_no_attempt_when_its_hedge_wins():
+    async def slowly(_obj, _old, new):
+        await asyncio.sleep(1.0 if new.name == "Running" else 0.0)
+
+    @task(hedge=Hedge(0), state_handlers=[slowly])
+    async def ask(_number):
+        return current().hedge
+
+    run = play(flow(name="f")(lambda: [ask(1), ask.map([1])]))
+    history = fold(run.header, run.events)
+    assert [(one.attempt_count, one.call_count) for one in history.tasks] == [(0, 1), (0, 1)]
+    assert of_kind(run, "run_ended") == [{"tasks": 3, "attempts": 0, "faults": 0}]
 
 
 # -- fallback ----------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Random flows with everything at once, cancelled and resumed at random instants, keep the rules of a run.
 
-Signals, triggers, retries, loops, pauses, maps, children, caches, limits, rollback and handlers meet here in
-all combinations; the other suites of random flows look at fewer of them, and closer.
+Signals, triggers, retries, loops, pauses, maps, children, caches, limits, rollback, handlers and policies
+meet here in all combinations; the other suites of random flows look at fewer of them, and closer.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from asyncflow import Retry, ambient, current, flow, signals, states, task, trig
 from asyncflow.engine import FlowRun
 from asyncflow.engine.turns import turns_of
 from asyncflow.errors import LateEdge
-from asyncflow.history import fold
-from asyncflow.policies import Resource
+from asyncflow.history import RunHistory, fold
+from asyncflow.history.measures import measures_of
+from asyncflow.policies import Breaker, Budget, Bulkhead, Fallback, Hedge, RateLimit, Resource
 from asyncflow.sim import Simulation
 from asyncflow.states import MOVES
 from asyncflow.store import MemoryStore, SQLiteStore
 
 DIGITS = re.compile(r"\d+")
 CAPACITY = {"door": 1, "desk": 3}
+PLACES = 2
 
 KINDS = ("task", "task", "task", "def", "map", "child")
 DEEDS = (
@@ -57,6 +59,34 @@ def breaking(_obj: Any, _old: Any, new: states.State) -> None:
 HANDLERS: dict[str, list[Any]] = {"none": [], "slow": [slowly], "heals": [healing], "breaks": [breaking]}
 
 
+async def another(_error: BaseException) -> str:
+    await asyncio.sleep(0.25)
+    return "another"
+
+
+def breaks_too(_error: BaseException) -> str:
+    raise LookupError("none")
+
+
+BUDGET = Budget("extra", share=0.5, floor=2)
+BULKHEAD = Bulkhead(PLACES, queue=3, queue_timeout=1.25, name="places")
+POLICIES: dict[str, dict[str, Any]] = {
+    "hedge": {"hedge": 0.75},
+    "hedges at once": {"hedge": Hedge(0, max_hedges=2)},
+    "paid hedges": {"hedge": Hedge(0.25, max_hedges=2, budget=BUDGET)},
+    "value": {"fallback": Fallback("value")},
+    "function": {"fallback": Fallback(function=another)},
+    "broken fallback": {"fallback": Fallback(function=breaks_too)},
+    "last good": {"fallback": Fallback(cached=True)},
+    "deadline": {"deadline": 1.75},
+    "long deadline": {"deadline": 4.25},
+    "bulkhead": {"bulkhead": BULKHEAD},
+    "rate limit": {"rate_limit": RateLimit(2, per=0.5, name="rate")},
+    "breaker": {"breaker": Breaker("circuit", failures=2, open_for=1.0)},
+    "waits": {"when_rejected": "wait"},
+}
+
+
 class Step(NamedTuple):
     """One call of a random flow."""
 
@@ -71,6 +101,7 @@ class Step(NamedTuple):
     uses: tuple[str, ...]
     tagged: bool
     undone: bool
+    policies: tuple[str, ...]
     data: tuple[int, ...]
     order: tuple[int, ...]
     awaited: bool
@@ -89,6 +120,7 @@ STEPS = st.builds(
     uses=st.sampled_from([(), (), ("door",), ("desk",), ("door", "desk")]),
     tagged=st.booleans(),
     undone=st.booleans(),
+    policies=st.lists(st.sampled_from(list(POLICIES)), max_size=4).map(tuple),
     data=st.lists(st.integers(0, 6), max_size=2).map(tuple),
     order=st.lists(st.integers(0, 6), max_size=1).map(tuple),
     awaited=st.booleans(),
@@ -103,6 +135,7 @@ class Played:
         self.plan = plan
         self.made: Counter[str] = Counter()
         self.units: Counter[str] = Counter()
+        self.bodies = 0
         self.undone: list[str] = []
         self.events: dict[str, list[Any]] = {}
         self.parents: dict[str, str | None] = {}
@@ -169,9 +202,13 @@ class Played:
             finally:
                 self.end(step)
 
+        options = {name: value for one in step.policies for name, value in POLICIES[one].items()}
+        if "rate_limit" not in options and "breaker" not in options:
+            options.pop("when_rejected", None)
         declared = task(
+            **options,
             name=f"step{place}",
-            retry=Retry(step.attempts, delay=0.5),
+            retry=Retry(step.attempts, delay=0.5, budget=BUDGET if "paid hedges" in step.policies else None),
             timeout=3.0,
             trigger=TRIGGERS[step.trigger],
             state_handlers=HANDLERS[step.handler],
@@ -191,6 +228,9 @@ class Played:
         return declared
 
     def begin(self, step: Step) -> None:
+        self.bodies += 1
+        self.units["places"] += "bulkhead" in step.policies
+        assert self.units["places"] <= PLACES
         for name in step.uses:
             self.units[name] += 1
             assert self.units[name] <= CAPACITY[name]
@@ -199,6 +239,7 @@ class Played:
 
     def end(self, step: Step) -> None:
         self.units.subtract(step.uses)
+        self.units["places"] -= "bulkhead" in step.policies
         self.units["db"] -= step.tagged and step.kind != "child"
 
     def deed(self, place: int, step: Step, element: Any) -> str:
@@ -246,6 +287,8 @@ class Played:
         assert len(left) <= isinstance(store, SQLiteStore), left  # its writer
         limits = [Resource(name, most).limit(ambient.world()) for name, most in CAPACITY.items()]
         assert [(limit.taken, limit.waiting) for limit in limits] == [(0, 0)] * len(limits)
+        places, spent = BULKHEAD.places(ambient.world()), BUDGET.spending().numbers()
+        assert (places.taken, places.waiting, spent["calls"], spent["retries"]) == (0, 0, 0, 0)
         assert not any(turns_of(ambient.world())._loops.values())
         self.stored = [(header, await store.events(header)) for header in self.events]
         await store.close()
@@ -323,6 +366,20 @@ def check_order(events: list[Any]) -> None:
                 final.add(one.task)
 
 
+def check_sums(played: Played, history: RunHistory, events: list[Any]) -> None:
+    """What a run says of itself at its end is what its events add up to; no hedge outlives its call."""
+    said = events[-1].detail
+    told = Counter(one.kind for one in events)
+    assert told["hedge_started"] == told["hedge_ended"] == measures_of(history).hedges
+    if all(step.handler == "none" for step in played.plan):  # who may end an attempt before it begins
+        assert said["attempts"] == history.attempts
+    assert said["tasks"] == sum(
+        1 if one.elements is None else 1 + one.elements.total for one in history.tasks
+    )
+    in_hedges = sum(one.detail["calls"] for one in events if one.kind == "hedge_ended")
+    assert history.attempts >= history.calls - in_hedges
+
+
 def check_cancelled(played: Played, events: list[Any], since: float) -> None:
     """What was not final when the run was cancelled is Cancelled, but for what a handler makes of it."""
     history = fold(played.run.header, events)
@@ -378,12 +435,17 @@ def test_whatever_meets_in_a_flow_the_rules_of_a_run_hold(
     for _, events in final_runs(played):
         assert all(state.final for state in check_moves(events).values())
         check_order(events)
+        check_sums(played, fold(run.header, events), events)
         kinds = [one.kind for one in events]
         assert (kinds[0], kinds[-1]) == ("run_started", "run_ended")
     ends = check_moves(played.events[run.id])
     assert {one.number: one.state.name for one in run.tasks} == {
         one.number: ends[one.number].__name__ for one in run.tasks
     }
+    if len(played.over) == len(played.events):
+        histories = [fold(run.header, events) for events in played.events.values()]
+        steps = [one for history in histories for one in history.tasks if one.name.startswith("step")]
+        assert sum(one.call_count for one in steps) == played.bodies
     if played.undone:
         assert run.is_failed()
         assert len(set(played.undone)) == len(played.undone)

@@ -440,3 +440,20 @@ def test_a_run_that_ends_before_its_threads_says_so(pool, gate, caplog):
     gate.set()
     until(lambda: pool.abandoned == 0, "the abandoned thread to come back")
     assert of_kind(run, "thread_returned") == []
+
+
+@pytest.mark.parametrize(
+    ("hedge", "said"),
+    [(None, "1 thread of it, ~: hang[0] (attempt 1)"), (0.02, "2 threads of it, ~: hang[0] (attempt 1)")],
+)
+def test_the_threads_of_elements_and_of_hedges_are_named_too(pool, gate, caplog, hedge, said):
+    @task(timeout=0.2, hedge=hedge)
+    def hang(_number):
+        gate.wait(5)
+
+    run = flow(name="f")(lambda: hang.map([1])).run()
+    told = [record.getMessage() for record in caplog.records if "still at work" in record.getMessage()]
+    whole = said.replace("~", "still at work until the process ends")
+    assert told == [f"flow run {run.name} of 'f' ends before {whole}"]
+    gate.set()
+    until(lambda: pool.abandoned == 0, "the abandoned threads to come back")

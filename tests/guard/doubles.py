@@ -3,6 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+
+from asyncflow.signals import FAIL, SKIP
+
+
+async def forever():
+    """Wait for what never comes."""
+    await asyncio.Event().wait()
+
+
+def now():
+    """Return the time of the running loop, in seconds."""
+    return asyncio.get_running_loop().time()
+
+
+def cancelling():
+    """Return how many requests to cancel the current asyncio task are pending."""
+    return asyncio.current_task().cancelling()
+
+
+def attempts_in(follower):
+    """Return how many attempts a `Follower` heard of."""
+    return sum(heard[0] == "started" for heard in follower.heard)
 
 
 class Body:
@@ -65,3 +88,25 @@ class Follower:
     async def _later(self, decision):
         await asyncio.sleep(0)
         return decision
+
+
+@dataclass
+class Plan:
+    """One call of many that overlap: when it begins, what its body does, and when it is cancelled."""
+
+    start: float
+    takes: float
+    ends: str
+    cancelled_after: float | None
+
+
+async def played(plan, *, fails=True):
+    """Do what a plan says; its failure is left out unless it `fails`."""
+    try:
+        await asyncio.sleep(plan.takes)
+    except asyncio.CancelledError:
+        if plan.ends != "swallow":
+            raise
+    endings = {"error": ValueError("error"), "skip": SKIP(), "fail": FAIL()}
+    if fails and plan.ends in endings:
+        raise endings[plan.ends]

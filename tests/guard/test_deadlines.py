@@ -13,10 +13,7 @@ from asyncflow.guard.deadlines import PATIENCE, queue_for
 from asyncflow.guard.policy import Policy
 from asyncflow.sim.loop import SimLoop
 from tests.clock import run_virtual
-
-
-async def forever():
-    await asyncio.Event().wait()
+from tests.guard.doubles import forever
 
 
 async def nap(seconds):

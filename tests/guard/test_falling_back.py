@@ -12,11 +12,7 @@ from asyncflow.outcomes import Raised, Returned, Signalled, StoodIn
 from asyncflow.policies import Breaker, Fallback, Hedge, Policy, Retry
 from asyncflow.signals import FAIL, SKIP
 from tests.clock import run_virtual
-from tests.guard.doubles import Body, Follower
-
-
-def now():
-    return asyncio.get_running_loop().time()
+from tests.guard.doubles import Body, Follower, now
 
 
 def call(policy, body, *args, **kwargs):

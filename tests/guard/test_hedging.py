@@ -14,11 +14,7 @@ from asyncflow.guard.pipeline import outcome_of
 from asyncflow.policies import Breaker, Bulkhead, Hedge, Policy, Retry, constant
 from asyncflow.policy.budget import Budget
 from tests.clock import run_virtual
-from tests.guard.doubles import Follower
-
-
-def now():
-    return asyncio.get_running_loop().time()
+from tests.guard.doubles import Follower, now
 
 
 def others():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,17 +16,10 @@ from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.retry import Retry
 from asyncflow.signals import FAIL, SKIP
 from tests.clock import run_virtual
+from tests.guard.doubles import Plan, played
 
 # Quarters of a second, so that ends, timeouts, cancellations and probes often fall together.
 QUARTERS = st.integers(0, 40).map(lambda quarters: quarters / 4)
-
-
-@dataclass
-class Plan:
-    start: float
-    takes: float
-    ends: str
-    cancelled_after: float | None
 
 
 PLANS = st.builds(
@@ -53,15 +45,9 @@ class Body:
         if era is not None:
             assert self.probing[era] <= self.breaker.probes
         try:
-            await asyncio.sleep(plan.takes)
-        except asyncio.CancelledError:
-            if plan.ends != "swallow":
-                raise
+            await played(plan)
         finally:
             self.probing[era] -= 1
-        endings = {"error": ValueError("error"), "skip": SKIP(), "fail": FAIL()}
-        if plan.ends in endings:
-            raise endings[plan.ends]
 
 
 async def one(policy, body, plan):

@@ -25,13 +25,9 @@ from asyncflow.policy.retry import Retry
 from asyncflow.signals import ENDRUN, FAIL, RETRY, SKIP, SUCCESS
 from asyncflow.states import Success
 from tests.clock import run_virtual
-from tests.guard.doubles import Body, Follower
+from tests.guard.doubles import Body, Follower, attempts_in
 
 BREAKER = Breaker("b", failures=3, open_for=30)
-
-
-def attempts_in(follower):
-    return sum(heard[0] == "started" for heard in follower.heard)
 
 
 def run(policy, body, follower=None):

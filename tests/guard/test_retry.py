@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -21,7 +20,7 @@ from asyncflow.policy.budget import Budget, TokenBudget
 from asyncflow.policy.retry import Retry
 from asyncflow.signals import FAIL, LOOP, RETRY, SKIP, SUCCESS
 from tests.clock import run_virtual
-from tests.guard.doubles import Body, Follower
+from tests.guard.doubles import Body, Follower, Plan, played
 
 F = ConnectionError("F")
 
@@ -276,14 +275,6 @@ def test_a_budget_with_other_settings_is_refused_before_the_body_runs():
     run_virtual(story())
 
 
-@dataclass
-class Plan:
-    start: float
-    takes: float
-    ends: str
-    cancelled_after: float | None
-
-
 QUARTERS = st.integers(0, 12).map(lambda quarters: quarters / 4)
 PLANS = st.builds(
     Plan,
@@ -292,18 +283,6 @@ PLANS = st.builds(
     ends=st.sampled_from(["value", "error", "error", "error", "skip", "fail", "swallow"]),
     cancelled_after=st.none() | QUARTERS,
 )
-
-
-async def played(plan):
-    """Do what a plan says."""
-    try:
-        await asyncio.sleep(plan.takes)
-    except asyncio.CancelledError:
-        if plan.ends != "swallow":
-            raise
-    endings = {"error": ValueError("error"), "skip": SKIP(), "fail": FAIL()}
-    if plan.ends in endings and random.random() < 0.8:
-        raise endings[plan.ends]
 
 
 async def overlapping(policy, plans, body):
@@ -338,7 +317,7 @@ def test_permits_are_conserved_whatever_becomes_of_calls(tokens, plans, seed):
     async def body(plan):
         spending = budget.spending()
         assert tokens or 0 <= spending.extra <= spending.calls
-        await played(plan)
+        await played(plan, fails=random.random() < 0.8)
 
     async def story():
         await overlapping(policy, plans, body)

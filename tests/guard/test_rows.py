@@ -14,13 +14,9 @@ from asyncflow.outcomes import Raised, Refused, Returned
 from asyncflow.policies import Breaker, Bulkhead, Fallback, Hedge, RateLimit, Retry, deadline
 from asyncflow.sim.loop import SimLoop
 from tests.clock import run_virtual
-from tests.guard.doubles import Body, Follower
+from tests.guard.doubles import Body, Follower, attempts_in, cancelling, forever
 
 F = ValueError("F")
-
-
-def attempts_in(follower):
-    return sum(heard[0] == "started" for heard in follower.heard)
 
 
 def run(policy, body):
@@ -174,14 +170,6 @@ def test_row_30_a_timeout_around_the_wait_for_a_limit_consumes_no_permit(around)
             run_virtual(story())
     else:
         assert run_virtual(story()) == 1
-
-
-def cancelling():
-    return asyncio.current_task().cancelling()
-
-
-async def forever():
-    await asyncio.Event().wait()
 
 
 def test_row_34_what_only_asyncio_asks():

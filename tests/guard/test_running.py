@@ -10,11 +10,7 @@ from asyncflow.guard.policy import Policy
 from asyncflow.guard.running import NoLoop, running_on, to_ask
 from asyncflow.policies import Breaker, Retry
 from tests.clock import run_virtual
-from tests.guard.doubles import Body
-
-
-async def forever():
-    await asyncio.Event().wait()
+from tests.guard.doubles import Body, forever
 
 
 def test_the_running_task_is_found_on_its_own_loop_and_on_no_other():

@@ -15,20 +15,7 @@ from asyncflow.guard.pipeline import outcome_of
 from asyncflow.outcomes import Again
 from asyncflow.policies import Policy, Retry, constant, deadline, remaining
 from tests.clock import run_virtual
-from tests.guard.doubles import Body, Follower
-
-
-def cancelling():
-    return asyncio.current_task().cancelling()
-
-
-def now():
-    return asyncio.get_running_loop().time()
-
-
-async def forever():
-    await asyncio.Event().wait()
-
+from tests.guard.doubles import Body, Follower, cancelling, forever, now
 
 # -- a block -----------------------------------------------------------------------------------------------
 

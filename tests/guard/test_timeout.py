@@ -9,14 +9,7 @@ import pytest
 from asyncflow.errors import AttemptTimedOut
 from asyncflow.guard.policy import Policy
 from tests.clock import run_virtual
-
-
-async def forever():
-    await asyncio.Event().wait()
-
-
-def cancelling():
-    return asyncio.current_task().cancelling()
+from tests.guard.doubles import cancelling, forever
 
 
 def test_our_timeout_leaves_no_request_to_cancel_behind():

@@ -13,17 +13,9 @@ from asyncflow.guard.policy import Policy
 from asyncflow.policies import Breaker, Bulkhead, Hedge, RateLimit, Retry
 from asyncflow.sim.loop import SimLoop
 from tests.clock import run_virtual
-from tests.guard.doubles import Body
+from tests.guard.doubles import Body, cancelling, forever
 
 F = ValueError("F")
-
-
-async def forever():
-    await asyncio.Event().wait()
-
-
-def cancelling():
-    return asyncio.current_task().cancelling()
 
 
 async def cancelled(policy, body, after=0.5):

@@ -203,6 +203,7 @@ def test_custom_delays_are_not_capped():
         (lambda: linear(1, cap=-2), "cap=-2", "None for no cap"),
         (lambda: delays([]), "delay=[]", "at least one"),
         (lambda: delays([1, -2]), "delay[1]=-2", "0 or more"),
+        (lambda: delays("1s"), "delay='1s'", "exponential(0.2, cap=5.0)"),
         (lambda: delays(None), "delay=None", "exponential(0.2, cap=5.0)"),
         (lambda: delays(lambda attempt: -3).bound(2), "(2)=-3", "0 for at once"),
         (lambda: delays(lambda attempt: None).bound(1), "(1)=None", "return seconds"),

@@ -249,7 +249,7 @@ def test_one_name_is_one_circuit_per_world():
         (lambda: Breaker("b", on=BaseException), "on: BaseException"),
         (lambda: Breaker("b", ignore=KeyboardInterrupt), "ignore: KeyboardInterrupt"),
         (lambda: Breaker("b", on_result=503), "on_result=503 must be a predicate"),
-        (lambda: Breaker("b", on_result=_later), "that answers at once"),
+        (lambda: Breaker("b", on_result=_later), "is a coroutine function, for which nobody waits"),
         (lambda: Breaker("b", window=1), "window=1 must be a whole number, 2 or more"),
         (lambda: Breaker("b", window_for=0), "window_for=0 must be more than 0"),
         (lambda: Breaker("b", window=10, window_for=10), "window=10 counts calls and window_for=10 seconds"),

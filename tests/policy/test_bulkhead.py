@@ -91,7 +91,6 @@ def test_a_call_that_is_cancelled_with_its_place_just_granted_passes_it_on():
 
 def test_a_frame_in_a_hurry_counts_by_itself():
     places = places_of(1, queue=1)
-    assert places.is_fixed
     places.taken += 1
     waiting = places.enter(0.0)
     places.taken -= 1
@@ -103,7 +102,6 @@ def test_a_frame_in_a_hurry_counts_by_itself():
 @pytest.mark.parametrize("verdict", ["failure", "neutral"])
 def test_an_adaptive_limit_learns_nothing_from_failures_and_cancellations(verdict):
     places = places_of(10, adaptive=AIMD(window=0, min_calls=1))
-    assert not places.is_fixed
     for _ in range(5):
         places.leave(places.enter(0.0), 100.0, verdict)
 

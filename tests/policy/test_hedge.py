@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,7 @@ from asyncflow.signals import FAIL, SKIP
         ({"budget": 0.1}, "Budget"),
         ({"on": "OSError"}, "exception type"),
         ({"on_result": 1}, "predicate"),
+        ({"on_result": asyncio.sleep}, "coroutine function"),
         ({"name": ""}, "name"),
     ],
 )

@@ -152,6 +152,7 @@ def test_what_is_free_and_what_is_owed_can_be_read():
     assert limiter.free(0.0) == -2
     assert limiter.free(1.0) == 3
     assert repr(limiter) == "<RateLimit api 10 calls per 2 s>"
+    assert repr(limiter_of(1, 5.0)) == "<RateLimit 1 call per 5 s>"
 
 
 @pytest.mark.parametrize(

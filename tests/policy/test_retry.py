@@ -487,7 +487,7 @@ def test_a_wait_is_never_longer_than_its_bound_and_attempts_never_exceed_the_max
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Retry(0), "max_attempts=0 must be 1 or more; use 1 for no retries"),
+        (lambda: Retry(0), "max_attempts=0 must be a whole number, 1 or more; use 1 for no retries"),
         (lambda: Retry(-3), "max_attempts=-3"),
         (lambda: Retry(True), "max_attempts=True must be a whole number"),
         (lambda: Retry(2.0), "max_attempts=2.0 must be a whole number"),

@@ -27,6 +27,15 @@ def test_what_is_no_length_is_refused_by_name_and_value(given):
     assert "use a number of seconds" in str(refused.value)
 
 
+def test_the_refusal_of_what_is_no_length_says_what_is_one_and_ends_with_the_way_out():
+    with pytest.raises(InvalidPolicy) as refused:
+        seconds("3s", "timeout", hint="use a number of seconds, or None for no timeout")
+    assert str(refused.value) == (
+        "timeout='3s' is not a length of time, in seconds or as a timedelta; "
+        "use a number of seconds, or None for no timeout"
+    )
+
+
 def test_zero_is_refused_where_it_would_switch_everything_off():
     with pytest.raises(InvalidPolicy, match="timeout=0 must be more than 0"):
         seconds(0, "timeout", zero=False)
@@ -49,6 +58,8 @@ def test_infinity_is_accepted_where_for_good_makes_sense():
         (450, "7 min 30 s"),
         (3600, "1 h"),
         (7500, "2 h 5 min"),
+        (200_000, "2 d 7 h"),
+        (math.inf, "without end"),
     ],
 )
 def test_a_length_is_said_in_the_unit_that_fits(length, text):

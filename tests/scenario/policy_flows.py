@@ -6,7 +6,8 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from asyncflow import flow, task
+from asyncflow import Breaker, Retry, flow, task
+from asyncflow.policies import Budget
 
 
 @task
@@ -42,6 +43,16 @@ async def in_turn(count: int = 5) -> None:
 @flow
 async def timed_once() -> Any:
     return timed()
+
+
+@task(breaker=Breaker("shop", failures=2), retry=Retry(2, budget=Budget("shop")))
+async def buy() -> None: ...
+
+
+@flow
+async def ask_and_buy() -> None:
+    ask(1)
+    buy()
 
 
 def instead(error: BaseException) -> str:

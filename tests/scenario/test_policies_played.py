@@ -134,6 +134,35 @@ def test_what_contradicts_the_code_may_be_taken_away_by_the_file() -> None:
     prepared("[policy.timed]\ndeadline = '3s'\nwithout = ['timeout']", f"{FLOWS}:timed_once")
 
 
+SHOPS = (
+    "[policy.ask]\nbreaker = { name = 'shop' }\n"
+    "retry = { max_attempts = 2, budget = { name = 'shop', floor = 1 } }"
+)
+
+
+def test_a_name_that_a_called_task_has_with_other_settings_is_an_error_before_anything_is_played() -> None:
+    with pytest.raises(ScenarioInvalid) as caught:
+        prepared(SHOPS, f"{FLOWS}:ask_and_buy")
+    assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
+        f"policy.ask.{part}: {kind} 'shop' has other settings in the code, at task 'buy'; "
+        "give them one setting or two names"
+        for part, kind in (("breaker", "breaker"), ("retry", "budget"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "flow"),
+    [
+        (SHOPS, "once"),
+        (SHOPS + "\n[policy.buy]\nwithout = ['breaker', 'retry']", "ask_and_buy"),
+        ("[policy.ask]\nbreaker = { name = 'shop', failures = 2 }", "ask_and_buy"),
+    ],
+    ids=["in a flow that does not call it", "which the file takes away", "with the same settings"],
+)
+def test_a_name_may_be_that_of_a_policy_in_the_code(text: str, flow: str) -> None:
+    prepared(text, f"{FLOWS}:{flow}")
+
+
 def test_a_fallback_stands_in_for_the_errors_that_it_names_alone(tmp_path: Path) -> None:
     text = "[policy.ask]\nfallback = { value = 0, on = ['KeyError'] }\n[expect]\nflow = 'Failed'"
     report = rehearse(tmp_path, f"world = 'simulated'\n{FAILS}{text}", f"{FLOWS}:once")

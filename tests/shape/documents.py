@@ -115,6 +115,20 @@ class Page:
         """Whether commands of the page are run."""
         return any(block.mark("run") is not None for block in self.blocks)
 
+    @property
+    def prose(self) -> str:
+        """The page without its blocks of code."""
+        return re.sub(r"^```.*?^```", "", self.text, flags=re.DOTALL | re.MULTILINE)
+
+    def anchors(self) -> set[str]:
+        """Return what a link to a heading of the page may end with."""
+        headings = re.findall(r"^#+ (.*)", self.prose, flags=re.MULTILINE)
+        return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+    def links(self) -> list[str]:
+        """Return where the links of the page lead to, those out of the project left out."""
+        return [link for link in re.findall(r"\]\(([^)\s]+)\)", self.prose) if "://" not in link]
+
     def answer_to(self, block: Block) -> str | None:
         """Return what the page says that a block prints, or None when it does not say."""
         position = self.blocks.index(block) + 1

@@ -36,6 +36,25 @@ def test_a_page_about_a_policy_has_a_program_and_the_sections_that_all_have(page
         ] == []
 
 
+@pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings_that_are_there(page: Page):
+    for link in page.links():
+        path, _, anchor = link.partition("#")
+        target = ((ROOT / page.name).parent / path).resolve() if path else ROOT / page.name
+        assert target.exists(), link
+        if anchor:
+            assert anchor in PAGES[target.relative_to(ROOT).as_posix()].anchors(), link
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [("README.md", "{} such stories come with it"), ("CHANGELOG.md", "{} of them come as a gallery")],
+)
+def test_the_number_of_scenarios_is_the_one_that_is_told(page: str, sentence: str):
+    shipped = len(list((ROOT / "scenarios").glob("*.toml")))
+    assert sentence.format(shipped) in (ROOT / page).read_text(encoding="utf-8")
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: f"{program.page}:{program.line}")
 def test_a_program_of_the_documentation_prints_what_the_page_says(program: Program, tmp_path: Path):
