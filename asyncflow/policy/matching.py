@@ -1,8 +1,9 @@
 """Which errors a policy means: an exception type, a tuple of types, or a predicate.
 
 The default, `Exception`, stands for every ordinary failure: exceptions and the signals that count as
-failures. A rejection by a policy further in (an open breaker, say) is no failure of the body, so only its
-own type means it: `on=BreakerOpen`.
+failures. A rejection by a policy further in (an open breaker, say) is no failure of the body, and a policy
+that can't work is a mistake of the program, which no other attempt mends; so only their own types mean them:
+`on=BreakerOpen`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from asyncflow.signals import Signal
 
 Errors = type[BaseException] | tuple[type[BaseException], ...] | Callable[[Any], bool]
 """What `on=` and `never=` accept."""
+
+_ONLY_BY_NAME = (Rejected, InvalidPolicy)
 
 
 def checked(errors: Errors, name: str) -> Errors:
@@ -67,8 +70,8 @@ def counts(error: BaseException, on: Errors) -> bool:
     """Return whether `on` means this failure."""
     if not is_failure(error):
         return False
-    if isinstance(error, Rejected):
-        return any(issubclass(one, Rejected) and isinstance(error, one) for one in _types(on))
+    if isinstance(error, _ONLY_BY_NAME):
+        return any(issubclass(one, _ONLY_BY_NAME) and isinstance(error, one) for one in _types(on))
     if isinstance(on, tuple | type):
         named = isinstance(error, on)
         return named or (isinstance(error, Signal) and Exception in _types(on))

@@ -206,6 +206,8 @@ def _why_not(retry: Retry, error: BaseException) -> str | None:
         return None
     if isinstance(error, Rejected):
         return f"{name} is a rejection, which is retried only when `on` names it"
+    if isinstance(error, InvalidPolicy):
+        return f"{name} is a mistake in the program, which no other attempt mends"
     return f"{name} {_relation(retry.on, negated=True)} `on`"
 
 

@@ -13,11 +13,14 @@ from datetime import timedelta
 
 import pytest
 
+from asyncflow.ambient import World, entered
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, InvalidPolicy
 from asyncflow.guard.policy import Policy
 from asyncflow.policy.backoff import exponential
 from asyncflow.policy.breaker import Breaker
 from asyncflow.policy.bulkhead import Bulkhead
+from asyncflow.policy.fallback import Fallback
+from asyncflow.policy.hedge import Hedge
 from asyncflow.policy.rate_limit import RateLimit
 from asyncflow.policy.retry import Retry
 from asyncflow.signals import FAIL, SKIP
@@ -281,3 +284,23 @@ def test_a_wrong_setting_is_refused_when_it_is_declared(build, message):
     with pytest.raises(InvalidPolicy) as refused:
         build()
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("option", ["retry", "fallback", "hedge"])
+def test_a_name_with_two_settings_comes_out_at_once_and_nothing_repeats_or_covers_it(option):
+    judged = []
+    outer = {
+        "retry": Retry(3, on_retry=judged.append),
+        "fallback": Fallback("covered"),
+        "hedge": Hedge(60.0),
+    }
+
+    async def main():
+        Breaker("shared", failures=1).circuit()
+        policy = Policy(breaker=Breaker("shared", failures=2), **{option: outer[option]})
+        with pytest.raises(InvalidPolicy, match="breaker 'shared' is used with two different settings"):
+            await policy.call(asyncio.sleep, 0)
+
+    with entered(World()):
+        asyncio.run(main())
+    assert judged == []
