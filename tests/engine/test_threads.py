@@ -12,6 +12,7 @@ import pytest
 
 from asyncflow import ambient, current, flow, task
 from asyncflow.engine.threads import ThreadPool
+from asyncflow.policies import Hedge
 from tests.engine.kit import of_kind
 from tests.engine.kit import states as final
 from tests.waiting import until
@@ -442,18 +443,29 @@ def test_a_run_that_ends_before_its_threads_says_so(pool, gate, caplog):
     assert of_kind(run, "thread_returned") == []
 
 
-@pytest.mark.parametrize(
-    ("hedge", "said"),
-    [(None, "1 thread of it, ~: hang[0] (attempt 1)"), (0.02, "2 threads of it, ~: hang[0] (attempt 1)")],
-)
-def test_the_threads_of_elements_and_of_hedges_are_named_too(pool, gate, caplog, hedge, said):
-    @task(timeout=0.2, hedge=hedge)
-    def hang(_number):
-        gate.wait(5)
+@pytest.mark.parametrize(("hedge", "count"), [(None, "1 thread"), (Hedge(0), "2 threads")])
+def test_the_threads_of_elements_and_of_hedges_are_named_too(pool, gate, caplog, later, hedge, count):
+    pool.size = 2
+    started = [threading.Event(), threading.Event()]
 
-    run = flow(name="f")(lambda: hang.map([1])).run()
+    @task(timeout=60, hedge=hedge)
+    def hang(_number):
+        started[current().hedge].set()
+        gate.wait(30)
+
+    @flow(name="f")
+    async def f():
+        held = hang.map([1])
+        for one in started[: 1 if hedge is None else 2]:
+            await begun(one)
+        later(60)
+        return held
+
+    run = f.run()
     told = [record.getMessage() for record in caplog.records if "still at work" in record.getMessage()]
-    whole = said.replace("~", "still at work until the process ends")
-    assert told == [f"flow run {run.name} of 'f' ends before {whole}"]
+    assert told == [
+        f"flow run {run.name} of 'f' ends before {count} of it, still at work until the process ends: "
+        "hang[0] (attempt 1)"
+    ]
     gate.set()
     until(lambda: pool.abandoned == 0, "the abandoned threads to come back")
