@@ -13,12 +13,28 @@ from typing import Any
 
 import pytest
 
-from asyncflow.cli import interrupts
+from asyncflow.cli import endings, interrupts
 from asyncflow.cli.interrupts import Interrupts
 from asyncflow.net import replica
 from asyncflow.scenario import play
 from asyncflow.store import SQLiteStore
 from tests.cli.conftest import Call
+
+ENDING = """
+import asyncio, signal
+from asyncflow import flow, task
+
+@task
+async def ask() -> None:
+    signal.raise_signal(signal.SIGINT)  # goes unheard
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        signal.raise_signal(signal.SIGTERM)
+    await asyncio.sleep(0.01)
+
+@flow
+async def asked_to_end():
+    return ask()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +174,30 @@ def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
 
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing asks a process to end by SIGTERM")
+@pytest.mark.parametrize("ends_by", ["run", "scenario"])
+def test_sigterm_cancels_and_records_even_where_ctrl_c_is_ignored(
+    af: Call, data: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch, ends_by: str
+) -> None:
+    """So it is for what a script starts with `&`: there the shell has Ctrl-C ignored."""
+    monkeypatch.setattr(endings, "_termination", [])
+    (folder / "ending.py").write_text(ENDING, encoding="utf-8")
+    (folder / "ending.toml").write_text(
+        'format = 1\nflow = "ending.py:asked_to_end"\n[expect]\nflow = "Success"\n', encoding="utf-8"
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    args = ("run", "ending.py:asked_to_end") if ends_by == "run" else ("scenario", "ending.toml")
+
+    done = af(*args)
+    after = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    assert after is signal.SIG_IGN
+    assert done.exit_code == 130
+    assert "■ Cancelled: Interrupted." in done.stdout
+    assert "Cancelling; SIGTERM again leaves at once." in done.stderr
+    assert data("runs")[0]["state"] == "Cancelled"
 
 
 def test_only_the_main_thread_takes_part() -> None:
