@@ -51,6 +51,12 @@ class Interrupts:
         if self._before is None:
             self.arm()
 
+    def between_runs(self) -> None:
+        """Let the next run install its own handler, since the one kept here cancels a run that is over."""
+        if self._before is not None and signal.getsignal(signal.SIGINT) == self._interrupted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._before = _as_ctrl_c
+
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._prepare()
@@ -100,3 +106,10 @@ class Interrupts:
         with suppress(OSError):
             os.write(2, head + b"Left at once; the record ends where it was.\n")
         leave_at_once()
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does at the time."""
+    handler = signal.getsignal(number)
+    if callable(handler):
+        handler(number, frame)

@@ -81,6 +81,43 @@ def test_an_interrupted_rehearsal_is_kept_and_shown(
     assert af("show").exit_code == 0
 
 
+AT_THE_SECOND = """
+import asyncio, signal
+from asyncflow import flow, task
+
+times = 0
+
+@task
+async def count() -> None:
+    global times
+    times += 1
+    if times == 2:
+        signal.raise_signal(signal.{signal})
+    await asyncio.sleep(1)
+
+@flow
+async def counted():
+    return count()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing asks a process to end by SIGTERM")
+@pytest.mark.parametrize("which", ["SIGINT", "SIGTERM"])
+def test_a_repeat_that_is_interrupted_ends_in_good_order(
+    af: Call, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, which: str
+) -> None:
+    monkeypatch.setattr(endings, "_termination", [])
+    (folder / "repeated.py").write_text(AT_THE_SECOND.format(signal=which), encoding="utf-8")
+    text = 'format = 1\nflow = "repeated.py:counted"\n[expect]\nflow = "Success"\n'
+    (folder / "repeated.toml").write_text(text, encoding="utf-8")
+
+    done = af("scenario", "repeated.toml", "--world", "simulated", "--repeat", "3")
+
+    assert done.exit_code == 130
+    assert endings._termination == ([signal.SIGTERM] if which == "SIGTERM" else [])
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
 def test_ctrl_c_before_anything_ran_leaves_nothing(af: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def pressed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
