@@ -1,8 +1,9 @@
-"""What holds for every test: nobody's settings, nobody's data folder, and no deadline for slow machines."""
+"""What holds for every test: nobody's settings, nobody's data folder, a Ctrl-C that is heard, no deadline."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -28,3 +29,13 @@ def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         for name in _DATA_FOLDERS:
             environment.setenv(name, str(tmp_path_factory.mktemp("data")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Hear Ctrl-C, and let the processes that tests start hear it, where a shell runs the tests with `&`."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -36,6 +36,9 @@ class Draining(Interrupts):
             loop = asyncio.get_running_loop()
             self._termination = signal.signal(signal.SIGTERM, lambda *_: self._drain_once(loop))
 
+    def _prepare(self) -> None:
+        """Leave Ctrl-C ignored where it is: here SIGTERM needs no handler of asyncio's."""
+
     def _arm_termination(self) -> None:
         """Leave SIGTERM alone: here it ends in good order, even where Ctrl-C is ignored."""
 

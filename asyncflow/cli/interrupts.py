@@ -29,15 +29,16 @@ class Interrupts:
     def __init__(self, *, live: bool) -> None:
         self._live = live
         self._before: Any = None
+        self._ignores = False
         self._count = 0
 
     def arm(self) -> None:
         """Take the handler's place; doing it again changes nothing."""
         if self._before is None and threading.current_thread() is threading.main_thread():
             found = signal.getsignal(signal.SIGINT)
-            if callable(found):  # a process in the background may be told to ignore Ctrl-C
+            if callable(found):
                 self._before = found
-                signal.signal(signal.SIGINT, self._interrupted)
+                signal.signal(signal.SIGINT, signal.SIG_IGN if self._ignores else self._interrupted)
                 self._arm_termination()
 
     def _arm_termination(self) -> None:
@@ -50,13 +51,33 @@ class Interrupts:
         if self._before is None:
             self.arm()
 
+    def between_runs(self) -> None:
+        """Let the next run install its own handler, since the one kept here cancels a run that is over."""
+        if self._before is not None and signal.getsignal(signal.SIGINT) == self._interrupted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._before = _as_ctrl_c
+
     def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._prepare()
         return self
+
+    def _prepare(self) -> None:
+        """Let asyncio install the handler that cancels where Ctrl-C is ignored, for SIGTERM to use.
+
+        A process in the background may be told to ignore Ctrl-C: a shell does so for what a script starts
+        with `&`. asyncio then installs nothing. From `arm` on, Ctrl-C is ignored again.
+        """
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            self._ignores = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is not None and signal.getsignal(signal.SIGINT) == self._interrupted:
+        if self._ignores:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        elif self._before is not None and signal.getsignal(signal.SIGINT) == self._interrupted:
             # The loop is over, and its handler with it.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if signal.getsignal(signal.SIGTERM) == self._interrupted:
@@ -85,3 +106,10 @@ class Interrupts:
         with suppress(OSError):
             os.write(2, head + b"Left at once; the record ends where it was.\n")
         leave_at_once()
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does at the time."""
+    handler = signal.getsignal(number)
+    if callable(handler):
+        handler(number, frame)

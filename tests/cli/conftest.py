@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +139,12 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(folder: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts the command line as a process."""
+def start(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the command line as a process; none outlives its test."""
+    started: list[subprocess.Popen[str]] = []
 
     def popen(*args: str, **env: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "asyncflow", *args],
             cwd=folder,
             env=environment(**env),
@@ -153,5 +154,11 @@ def start(folder: Path) -> Callable[..., subprocess.Popen[str]]:
             encoding="utf-8",
             errors="replace",
         )
+        started.append(process)
+        return process
 
-    return popen
+    yield popen
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()

@@ -13,12 +13,28 @@ from typing import Any
 
 import pytest
 
-from asyncflow.cli import interrupts
+from asyncflow.cli import endings, interrupts
 from asyncflow.cli.interrupts import Interrupts
 from asyncflow.net import replica
 from asyncflow.scenario import play
 from asyncflow.store import SQLiteStore
 from tests.cli.conftest import Call
+
+ENDING = """
+import asyncio, signal
+from asyncflow import flow, task
+
+@task
+async def ask() -> None:
+    signal.raise_signal(signal.SIGINT)  # goes unheard
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        signal.raise_signal(signal.SIGTERM)
+    await asyncio.sleep(0.01)
+
+@flow
+async def asked_to_end():
+    return ask()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +79,43 @@ def test_an_interrupted_rehearsal_is_kept_and_shown(
     (run,) = data("runs")
     assert (run["scenario"], run["state"]) == ("interrupted.toml", "Cancelled")
     assert af("show").exit_code == 0
+
+
+AT_THE_SECOND = """
+import asyncio, signal
+from asyncflow import flow, task
+
+times = 0
+
+@task
+async def count() -> None:
+    global times
+    times += 1
+    if times == 2:
+        signal.raise_signal(signal.{signal})
+    await asyncio.sleep(1)
+
+@flow
+async def counted():
+    return count()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing asks a process to end by SIGTERM")
+@pytest.mark.parametrize("which", ["SIGINT", "SIGTERM"])
+def test_a_repeat_that_is_interrupted_ends_in_good_order(
+    af: Call, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, which: str
+) -> None:
+    monkeypatch.setattr(endings, "_termination", [])
+    (folder / "repeated.py").write_text(AT_THE_SECOND.format(signal=which), encoding="utf-8")
+    text = 'format = 1\nflow = "repeated.py:counted"\n[expect]\nflow = "Success"\n'
+    (folder / "repeated.toml").write_text(text, encoding="utf-8")
+
+    done = af("scenario", "repeated.toml", "--world", "simulated", "--repeat", "3")
+
+    assert done.exit_code == 130
+    assert endings._termination == ([signal.SIGTERM] if which == "SIGTERM" else [])
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_ctrl_c_before_anything_ran_leaves_nothing(af: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +211,30 @@ def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
 
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing asks a process to end by SIGTERM")
+@pytest.mark.parametrize("ends_by", ["run", "scenario"])
+def test_sigterm_cancels_and_records_even_where_ctrl_c_is_ignored(
+    af: Call, data: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch, ends_by: str
+) -> None:
+    """So it is for what a script starts with `&`: there the shell has Ctrl-C ignored."""
+    monkeypatch.setattr(endings, "_termination", [])
+    (folder / "ending.py").write_text(ENDING, encoding="utf-8")
+    (folder / "ending.toml").write_text(
+        'format = 1\nflow = "ending.py:asked_to_end"\n[expect]\nflow = "Success"\n', encoding="utf-8"
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    args = ("run", "ending.py:asked_to_end") if ends_by == "run" else ("scenario", "ending.toml")
+
+    done = af(*args)
+    after = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    assert after is signal.SIG_IGN
+    assert done.exit_code == 130
+    assert "■ Cancelled: Interrupted." in done.stdout
+    assert "Cancelling; SIGTERM again leaves at once." in done.stderr
+    assert data("runs")[0]["state"] == "Cancelled"
 
 
 def test_only_the_main_thread_takes_part() -> None:

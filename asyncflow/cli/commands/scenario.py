@@ -132,7 +132,12 @@ def _played(rehearsal: Rehearsal, folder: Path, follower: Follower, repeat: int)
 
     try:
         with Progress(repeat, live=follower.can_redraw) as progress:
-            return played(rehearsal, folder, follower.listeners, repeat=repeat, told=progress.at)
+
+            def told(number: int) -> None:
+                follower.interrupts.between_runs()
+                progress.at(number)
+
+            return played(rehearsal, folder, follower.listeners, repeat=repeat, told=told)
     except KeyboardInterrupt:
         return None
 
