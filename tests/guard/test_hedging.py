@@ -291,6 +291,7 @@ async def test_a_caller_who_is_cancelled_while_losers_end_is_cancelled_after_the
     asyncio.get_running_loop().call_at(1.0, task.cancel)
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert now() == 1.0, "those who clean up hear of it, too"
     assert not [one for one in others() if "hedge" in one.get_name()]
 
 

@@ -269,6 +269,9 @@ def test_a_loop_in_another_thread_has_the_rest_of_the_time():
     async def inside():
         async with deadline(100):
             assert 0 < remaining() <= 60
+            own = scopes.innermost()
+            assert own.loop is asyncio.get_running_loop(), "whose timers can cancel this task"
+            assert own.cuts(asyncio.current_task())
             await Policy(retry=2).call(asyncio.sleep, 0)
 
     async def story():
