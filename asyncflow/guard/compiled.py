@@ -135,7 +135,7 @@ def make(plan, fn):
         alarm = Alarm()  #: timeout
         alarm.fired = False  #: timeout
         alarm.requests = requests  #: timeout
-        if scope is None or found.queue.end() < scope.at:  #: timeout
+        if scope is None or scope.fired or found.queue.end() < scope.at:  #: timeout
             alarm.task = task  #: timeout
             found.queue.arm(alarm)  #: timeout
         else:  #: timeout

@@ -40,11 +40,11 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any]
 
     def key(self) -> Hashable | None:
-        """Return what tells this call from others; None when an argument can't be hashed."""
+        """Return what tells this call from others; None when an argument won't be hashed."""
         try:
             key = self.fn, self.args, frozenset(self.kwargs.items())
             hash(key)
-        except TypeError:
+        except Exception:  # noqa: BLE001 - an argument's `__hash__` may raise anything
             return None
         return key
 

@@ -129,7 +129,7 @@ class Flight(Alarm):
         loop, places = asyncio.get_running_loop(), self.found.places
         assert places is not None
         woken = loop.create_future()
-        place.wake = functools.partial(_answer, woken)
+        place.wake = functools.partial(_told, loop, woken)
         patience = place.due - self._now()
         timer = loop.call_later(patience, place.wake) if patience < _ENDLESS else None
         try:
@@ -198,7 +198,8 @@ class Flight(Alarm):
         place, self.place = self.place, None
         if place is not None:
             assert self.found.places is not None
-            wake(self.found.places.leave(place, self._now(), how))
+            now = self._now()
+            wake(self.found.places, self.found.places.leave(place, now, how), now)
 
     def _leave_circuit(self) -> None:
         permit, self.permit = self.permit, None
@@ -235,14 +236,26 @@ def flight_of(found: Found, requests: int) -> Flight:
 
 def let_in(places: Places, now: float) -> None:
     """Wake those who wait in a bulkhead, as far as there are free places."""
-    wake(places.grant(now))
+    wake(places, places.grant(now), now)
 
 
-def wake(granted: list[Place]) -> None:
-    """Let those go on who have a place now."""
+def wake(places: Places, granted: list[Place], now: float) -> None:
+    """Let those go on who have a place now; that of one who can't goes to the next."""
     for place in granted:
-        if place.wake is not None:
-            place.wake()
+        if place.wake is not None and not place.wake():
+            granted += places.leave(place, now, "neutral")
+
+
+def _told(loop: asyncio.AbstractEventLoop, woken: asyncio.Future[None]) -> bool:
+    """End a wait, on another thread's loop too; return whether there is still a loop on which to go on."""
+    if asyncio._get_running_loop() is loop:
+        _answer(woken)
+        return True
+    try:
+        loop.call_soon_threadsafe(_answer, woken)
+    except RuntimeError:  # it was closed
+        return False
+    return True
 
 
 def _answer(woken: asyncio.Future[None]) -> None:

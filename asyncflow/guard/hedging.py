@@ -102,15 +102,20 @@ class Race(Alarm):
             outcome = await self._first()
             is_answered = isinstance(outcome, Returned) and not self._ends.decision.reason
             return outcome
+        except GeneratorExit:
+            self._leave_alone()
+            raise
         finally:
             self._is_over = True
             if self._timer is not None:
                 self._timer.cancel()
-            if self._live:
-                await self._lose()
-            if self._spender is not None:
-                self._spender.ended(world().monotonic(), succeeded=is_answered)
-            self._answer = self._escaped = None  # their tracebacks may hold this frame
+            try:
+                if self._live:
+                    await self._lose()
+            finally:
+                if self._spender is not None:
+                    self._spender.ended(world().monotonic(), succeeded=is_answered)
+                self._answer = self._escaped = None  # their tracebacks may hold this frame
 
     async def _first(self) -> Outcome:
         """Return the first good outcome, or that of the call itself."""
@@ -193,11 +198,9 @@ class Race(Alarm):
 
     def _ended(self, lane: Lane, task: asyncio.Task[Outcome | BaseException]) -> None:
         """Take what a hedge came to; it is told also of one that was cancelled before its first step."""
-        del self._live[task]
+        self._live.pop(task, None)
         lane.task = None
-        if self._spending is not None:
-            self._spending.give_back()
-        lane.follower.left()
+        self._give_back(lane)
         outcome = None if task.cancelled() else task.exception() or task.result()
         end, text = "cancelled", None
         if isinstance(outcome, BaseException):
@@ -256,6 +259,20 @@ class Race(Alarm):
     def _cancel_losers(self) -> None:
         for lane in self._live.values():
             if not lane.fired:  # one that is cleaning up is not disturbed in it
+                lane.ring()
+
+    def _give_back(self, lane: Lane) -> None:
+        if self._spending is not None:
+            self._spending.give_back()
+        lane.follower.left()
+
+    def _leave_alone(self) -> None:
+        """Part with what is still on its way when the call is closed, since then nobody can wait for it."""
+        live, self._live = self._live, {}
+        for lane in live.values():
+            if self._loop.is_closed():  # which takes no more calls, that of `_ended` included
+                self._give_back(lane)
+            elif not lane.fired:
                 lane.ring()
 
     async def _lose(self) -> None:

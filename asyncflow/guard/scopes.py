@@ -51,7 +51,8 @@ class Deadline(Alarm):
     @property
     def remaining(self) -> float:
         """Seconds that are left; 0.0 when it is over."""
-        return max(0.0, self.at - self.loop.time())
+        # A loop may run a timer early, by the resolution of its clock: what has rung is over.
+        return 0.0 if self.fired else max(0.0, self.at - self.loop.time())
 
     def cuts(self, task: AsyncioTask | None) -> bool:
         """Whether an asyncio task will be cancelled when the deadline is over."""
@@ -115,9 +116,12 @@ innermost = _innermost.get
 
 
 def ends_at() -> float | None:
-    """Return when the nearest deadline ends, on the clock of the running loop; None when there is none."""
+    """Return when the nearest deadline will cut the caller, on the clock of the running loop.
+
+    None when none will: one that is over has done so, and what cleans up after it has its own limits.
+    """
     found = _innermost.get()
-    return None if found is None else found.at
+    return None if found is None or found.fired else found.at
 
 
 def remaining(now: float | None = None) -> float | None:
@@ -134,7 +138,7 @@ def remaining(now: float | None = None) -> float | None:
     found = _innermost.get()
     if found is None:
         return None
-    return found.remaining if now is None else max(0.0, found.at - now)
+    return found.remaining if now is None or found.fired else max(0.0, found.at - now)
 
 
 def is_foreign(task: AsyncioTask | None) -> bool:
@@ -168,7 +172,9 @@ class Stay:
         self.deadline = before
         if length is not None:
             at = loop.time() + length
-            if before is None or at < before.at:  # in a tie the outer one wins
+            # In a tie the outer one wins. One that has cut this task already has nothing more to say: what
+            # the task does now is to clean up, and nobody else would end that.
+            if before is None or at < before.at or (before.fired and before.cuts(task)):
                 self.deadline = Deadline(loop, at, length, is_declared=is_declared)
 
     def enter(self) -> None:

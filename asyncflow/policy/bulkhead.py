@@ -90,7 +90,8 @@ class Place:
         since: when the place was granted, or the waiting began, on the world's monotonic clock.
         due: when the waiting is to end without a place; infinity when nothing ends it.
         inflight: how many calls had a place when this one was granted, itself included.
-        wake: called by whoever grants the place, when the call waits for it; set by the one who waits.
+        wake: called by whoever grants the place, when the call waits for it; set by the one who waits. It
+            returns whether somebody is there to use the place.
     """
 
     __slots__ = ("due", "inflight", "is_granted", "is_over", "since", "wake")
@@ -100,7 +101,7 @@ class Place:
         self.since = now
         self.due = due
         self.inflight = 0
-        self.wake: Callable[[], object] | None = None
+        self.wake: Callable[[], bool] | None = None
 
     def __repr__(self) -> str:
         state = "over" if self.is_over else "granted" if self.is_granted else "waiting"
@@ -199,6 +200,13 @@ class Places:
             self._take(place)
             granted.append(place)
         return granted
+
+    def forked(self) -> None:
+        """Begin afresh in a child process: who had places there, or waits for one, is not here to leave."""
+        for place in self._queue:
+            place.is_over = True
+        self._queue.clear()
+        self.taken = self.waiting = 0
 
     def _take(self, place: Place) -> None:
         self.taken += 1

@@ -187,6 +187,13 @@ class Circuit:
             story=self._story(now, tally.story(sums, hanging)),
         )
 
+    def forked(self) -> None:
+        """Begin a new generation in a child process: the calls in flight there don't answer here."""
+        if self.state == "half-open":
+            self._probe(self.clock())
+        else:
+            self._enter(self.state)
+
     # -- by hand -------------------------------------------------------------------------------------------
 
     def move(self, new: CircuitState, now: float) -> None:

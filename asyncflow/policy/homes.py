@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from asyncflow.ambient import World, world
 
 T = TypeVar("T")
+
+_unnamed: WeakValueDictionary[int, WeakKeyDictionary[World, Any]] = WeakValueDictionary()
+"""The states of all policies without a name, which no world knows."""
 
 
 class Stateful:
@@ -38,7 +42,20 @@ class Stateful:
             return home.shared(kind, self.name, self, make)
         if not hasattr(self, "_states"):
             object.__setattr__(self, "_states", WeakKeyDictionary())
+            _unnamed[id(self._states)] = self._states
         state: T | None = self._states.get(home)
         if state is None:
             state = self._states[home] = make()
         return state
+
+
+def _forked() -> None:
+    """Let what has no name begin afresh in a child process, as worlds do with what has one."""
+    for states in list(_unnamed.values()):
+        for state in list(states.values()):
+            if hasattr(state, "forked"):
+                state.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import itertools
 import weakref
+from random import Random
 
 import pytest
 
@@ -177,6 +178,50 @@ def test_trap_11_a_late_result_neither_closes_an_open_circuit_nor_opens_a_half_o
     states, errors = run_virtual(story())
     assert states == ["open", "open", "half-open", "half-open", "closed"]
     assert errors == [type(late) if isinstance(late, Exception) else type(None)] * 2
+
+
+@pytest.mark.parametrize(
+    ("min_calls", "most", "least"),
+    [(20, 0, 0), (2, 100, 15)],
+    ids=["what a few seconds bring", "a rate over few calls"],
+)
+def test_trap_22_many_clients_with_few_calls_open_no_circuit_by_chance(min_calls, most, least):
+    """A service fails one call in ten; no client sees enough of it to speak of a share."""
+    chance = Random(7)
+    settings = {"window_for": 10.0, "failure_rate": 0.5, "min_calls": min_calls}
+    clients = [Policy(breaker=Breaker(f"client {i}", **settings)) for i in range(100)]
+
+    async def client(policy):
+        for _ in range(20):
+            await asyncio.sleep(1.0)
+            error = ValueError("no")
+            with contextlib.suppress(ValueError, BreakerOpen):
+                await policy.call(Body(error if chance.random() < 0.1 else "well"))
+        return policy.breaker.circuit().openings
+
+    async def story():
+        return sum(openings > 0 for openings in await asyncio.gather(*map(client, clients)))
+
+    assert least <= run_virtual(story()) <= most
+
+
+@pytest.mark.parametrize("is_by_shard", [True, False])
+def test_trap_22_a_shard_that_is_down_takes_no_other_with_it(is_by_shard):
+    """One circuit over all shards stays closed for a few that fail; one for each opens for those alone."""
+    settings = {"window": 40, "failure_rate": 0.5, "open_for": 1000.0}
+    names = [f"shard {i}" if is_by_shard else "all shards" for i in range(4)]
+    shards = [Policy(breaker=Breaker(name, **settings)) for name in names]
+
+    async def story():
+        served = [0] * 4
+        for i in range(400):
+            with contextlib.suppress(ValueError, BreakerOpen):
+                await shards[i % 4].call(Body(ValueError("no") if i % 4 == 0 else "well"))
+                served[i % 4] += 1
+        return served, [policy.breaker.circuit().state for policy in shards]
+
+    states = ["open" if is_by_shard else "closed", "closed", "closed", "closed"]
+    assert run_virtual(story()) == ([0, 100, 100, 100], states)
 
 
 @EACH_KIND

@@ -314,3 +314,14 @@ def test_an_error_that_is_not_covered_has_the_note_about_attempts():
     with pytest.raises(ValueError, match="no") as failed:
         call(Policy(fallback=Fallback("instead", on=KeyError), retry=2), Body(ValueError("no")))
     assert failed.value.__notes__[0].startswith("asyncflow: 2 attempts were made")
+
+
+def test_a_call_whose_arguments_raise_when_they_are_hashed_keeps_its_result():
+    class Odd:
+        def __hash__(self):
+            raise ValueError("no hash")
+
+    async def body(argument):
+        return "fine"
+
+    assert call(Policy(fallback=Fallback("unknown", cached=True)), body, Odd()) == "fine"

@@ -287,6 +287,7 @@ async def test_a_caller_who_is_cancelled_while_losers_end_is_cancelled_after_the
     asyncio.get_running_loop().call_at(1.0, task.cancel)
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert now() == 1.0, "those who clean up hear of it, too"
     assert not [one for one in others() if "hedge" in one.get_name()]
 
 
@@ -329,6 +330,52 @@ async def test_row_32_a_budget_that_is_used_up_means_no_hedge(virtual_clock):
     assert len(bodies.begun) == 8
     spending = Budget("shared", share=0.0, floor=2).spending()
     assert (spending.calls, spending.extra) == (0, 0)
+
+
+async def test_a_caller_who_is_cancelled_while_losers_end_has_left_the_budget(virtual_clock):
+    budget = Budget("left")
+    bodies = Bodies(Call(2.0, "first"), SLOW)
+
+    async def body():
+        try:
+            return await bodies()
+        except asyncio.CancelledError:
+            await asyncio.sleep(1)
+            raise
+
+    task = asyncio.create_task(Policy(hedge=Hedge(1.0, budget=budget)).call(body))
+    asyncio.get_running_loop().call_at(2.5, task.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (budget.spending().calls, budget.spending().extra, others()) == (0, 0, set())
+
+
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed loop", "loop that goes on"])
+def test_a_race_that_is_closed_waits_for_nobody_and_leaves_the_budget(is_closed):
+    """As a coroutine is that its loop has left behind, when it is collected."""
+    budget = Budget("closed")
+    loop = asyncio.new_event_loop()
+    race = Policy(hedge=Hedge(0, budget=budget)).call(asyncio.sleep, 10)
+
+    async def first_steps():
+        race.send(None)
+        await asyncio.sleep(0)
+        return others()
+
+    hedges = loop.run_until_complete(first_steps())
+    assert (len(hedges), budget.spending().calls, budget.spending().extra) == (1, 1, 1)
+    if is_closed:
+        loop.close()
+        race.close()
+        (hedge,) = hedges
+        hedge.get_coro().close()
+        hedge._log_destroy_pending = False
+    else:
+        race.close()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.wait(hedges))
+        loop.close()
+    assert (budget.spending().calls, budget.spending().extra) == (0, 0)
 
 
 async def test_retries_and_hedges_are_paid_from_the_same_budget(virtual_clock):

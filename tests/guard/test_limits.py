@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from dataclasses import dataclass
 
@@ -170,3 +171,62 @@ def test_a_predicate_of_the_throttle_that_fails_keeps_no_place():
         assert bulkhead.places().taken == 0
 
     sim.run(main())
+
+
+def test_a_place_that_comes_free_on_another_threads_loop_wakes_the_one_that_waits():
+    policy = Policy(bulkhead=Bulkhead(1, queue=1))
+    is_held, is_queued = threading.Event(), threading.Event()
+
+    async def hold():
+        is_held.set()
+        is_queued.wait(30)
+
+    async def wait():
+        places = policy.bulkhead.places()
+        call = asyncio.create_task(policy.call(asyncio.sleep, 0, "had a place"))
+        while not places.waiting:
+            await asyncio.sleep(0)
+        is_queued.set()
+        async with asyncio.timeout(10):
+            return await call
+
+    holder = threading.Thread(target=asyncio.run, args=(policy.call(hold),))
+    holder.start()
+    is_held.wait(30)
+    assert asyncio.run(wait()) == "had a place"
+    holder.join()
+    assert policy.bulkhead.places().taken == 0
+
+
+def test_a_place_for_which_a_closed_loop_waits_goes_to_the_next():
+    policy = Policy(bulkhead=Bulkhead(1, queue=3))
+    places = policy.bulkhead.places()
+
+    gone = asyncio.new_event_loop()
+    lost = [gone.create_task(policy.call(asyncio.sleep, 0)) for _ in range(2)]
+
+    async def story():
+        entered = asyncio.Event()
+        leave = asyncio.Event()
+
+        async def body():
+            entered.set()
+            await leave.wait()
+
+        first = asyncio.create_task(policy.call(body))
+        await entered.wait()
+        await asyncio.to_thread(gone.run_until_complete, asyncio.sleep(0))
+        gone.close()
+        last = asyncio.create_task(policy.call(asyncio.sleep, 0, "had a place"))
+        await asyncio.sleep(0)
+        assert places.waiting == 3
+        leave.set()
+        await first
+        async with asyncio.timeout(10):
+            return await last
+
+    assert asyncio.run(story()) == "had a place"
+    for task in lost:
+        task._log_destroy_pending = False
+        task.get_coro().close()
+    assert (places.taken, places.waiting) == (0, 0)

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from asyncflow.ambient import world
+from asyncflow.ambient import World, entered, world
 from asyncflow.errors import AttemptTimedOut, BreakerOpen, BulkheadFull, DeadlineExceeded, RateLimited
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.guard.policy import Policy
 from asyncflow.outcomes import Raised, Refused, Returned
-from asyncflow.policies import Breaker, Bulkhead, Fallback, Hedge, RateLimit, Retry, deadline
+from asyncflow.policies import Breaker, Budget, Bulkhead, Fallback, Hedge, RateLimit, Retry, deadline
 from asyncflow.sim.loop import SimLoop
 from tests.clock import run_virtual
 from tests.guard.doubles import Body, Follower, attempts_in, cancelling, forever
@@ -201,6 +201,50 @@ def test_row_34_what_only_asyncio_asks():
 
     for _ in range(2):
         assert run_virtual(story()) == (1, 19, "closed")
+
+
+def test_row_34_one_policy_serves_two_event_loops_one_after_the_other():
+    """In one world, with what the first loop left behind: states, and a timer that never rang."""
+    policy = Policy(
+        timeout=60.0,
+        retry=Retry(2, budget=Budget("row 34")),
+        breaker=Breaker("row 34", failures=2),
+        rate_limit=RateLimit(1000),
+        bulkhead=Bulkhead(2, queue=20),
+        deadline=90.0,
+    )
+    inner = policy.replace(deadline=None)
+    home = World()
+
+    async def story():
+        body = Body(F, *range(60))
+        for each in (policy, inner):
+            await asyncio.gather(*(each.call(body) for _ in range(10)))
+        return body.calls
+
+    with entered(home):
+        for _ in range(2):
+            assert asyncio.run(story()) == 21
+            places, spending = policy.bulkhead.places(), policy.retry.budget.spending()
+            assert (places.taken, places.waiting, spending.calls, spending.extra) == (0, 0, 0, 0)
+
+
+def test_row_34_cancelled_calls_change_no_count_of_a_circuit():
+    async def story():
+        circuits = []
+        for settings in ({"failures": 2}, {"window": 4}, {"window_for": 60, "min_calls": 2, "slow_after": 5}):
+            policy = Policy(breaker=Breaker(f"by {min(settings)}", **settings), bulkhead=Bulkhead(50))
+            before = repr(policy.breaker.circuit())
+            tasks = [asyncio.create_task(policy.call(forever)) for _ in range(50)]
+            await asyncio.sleep(1)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            circuits.append((before, repr(policy.breaker.circuit())))
+        return circuits
+
+    for before, after in run_virtual(story()):
+        assert before == after
 
 
 def test_row_34_a_cancellation_in_the_tick_of_the_result_is_not_lost():

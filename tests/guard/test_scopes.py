@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow.errors import AttemptTimedOut, DeadlineExceeded, InvalidPolicy, UsageError
+from asyncflow.guard import scopes
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.outcomes import Again
-from asyncflow.policies import Policy, Retry, constant, deadline, remaining
+from asyncflow.policies import Policy, Retry, Throttle, constant, deadline, remaining
 from tests.clock import run_virtual
 from tests.guard.doubles import Body, Follower, cancelling, forever, now
 
@@ -194,6 +195,51 @@ async def test_nothing_begins_under_an_inherited_deadline_that_is_over(virtual_c
     assert (body.calls, error.value.attempts) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "limit",
+    [Policy(timeout=1.0), Policy(timeout=1.0, throttle=Throttle()), Policy(deadline=1.0), None],
+    ids=["compiled", "general", "of a policy", "block"],
+)
+async def test_what_cleans_up_after_a_deadline_has_its_own_limits(virtual_clock, limit):
+    """The deadline has cut its task and will not do so again; nobody else would end a cleanup that hangs."""
+    ends = []
+
+    async def clean_up():
+        if limit is not None:
+            await limit.call(forever)
+        async with deadline(1.0):
+            await forever()
+
+    async def work():
+        try:
+            await forever()
+        finally:
+            try:
+                await clean_up()
+            except TimeoutError as error:
+                ends.append((now(), type(error)))
+
+    async def story():
+        async with deadline(2.0):
+            await work()
+
+    with pytest.raises(DeadlineExceeded, match="of 2 s"):
+        await asyncio.wait_for(story(), 100)
+    own = AttemptTimedOut if limit is not None and limit.timeout else DeadlineExceeded
+    assert (ends, cancelling(), remaining()) == ([(3.0, own)], 0, None)
+
+
+async def test_what_has_rung_early_is_over(virtual_clock):
+    """A loop runs timers early by the resolution of its clock, which is 16 ms on Windows."""
+    async with deadline(2.0):
+        innermost = scopes.innermost()
+        late = asyncio.create_task(Policy(retry=3).call(forever))
+        innermost.fired = True
+        assert (remaining(), remaining(now())) == (0.0, 0.0)
+        with pytest.raises(DeadlineExceeded, match="before it began"):
+            await late
+
+
 async def test_an_inherited_deadline_outlasts_the_block_that_set_it(virtual_clock):
     async def child():
         async with deadline(5):
@@ -210,6 +256,9 @@ def test_a_loop_in_another_thread_has_the_rest_of_the_time():
     async def inside():
         async with deadline(100):
             assert 0 < remaining() <= 60
+            own = scopes.innermost()
+            assert own.loop is asyncio.get_running_loop(), "whose timers can cancel this task"
+            assert own.cuts(asyncio.current_task())
             await Policy(retry=2).call(asyncio.sleep, 0)
 
     async def story():

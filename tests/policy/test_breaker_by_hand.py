@@ -271,3 +271,17 @@ def test_the_failure_that_opened_it_is_named_until_it_is_closed():
     bench.tell("5 S S")
     bench.circuit.open(bench.clock.now)
     assert bench.call().__cause__ is None
+
+
+@pytest.mark.parametrize("settings", KINDS)
+def test_a_forked_process_keeps_the_state_and_waits_for_no_call_of_its_parents(settings):
+    bench = Bench(**settings, open_for=5)
+    bench.tell("S +before")
+    bench.circuit.forked()
+    bench.tell("before:F")
+    assert (bench.state, bench.reading.failures) == ("closed", 0)
+    bench.circuit.open(bench.clock.now)
+    bench.circuit.forked()
+    bench.tell("? 5 +probe ?")
+    bench.circuit.forked()
+    assert bench.tell("S probe:F").state == "closed"

@@ -168,7 +168,7 @@ def test_trap_17_places_outlive_the_event_loop_in_which_they_were_first_used():
         places, loop = bulkhead.places(), asyncio.get_running_loop()
         holder, waiting = places.enter(loop.time()), places.enter(loop.time())
         woken = loop.create_future()
-        waiting.wake = lambda: woken.set_result(None)
+        waiting.wake = lambda: woken.set_result(None) is None
         for granted in places.leave(holder, loop.time()):
             granted.wake()
         await woken
@@ -178,3 +178,13 @@ def test_trap_17_places_outlive_the_event_loop_in_which_they_were_first_used():
     first, second = asyncio.run(one_after_the_other()), asyncio.run(one_after_the_other())
     assert first is second
     assert (first.taken, first.waiting) == (0, 0)
+
+
+def test_a_forked_process_has_all_places_free_and_nobody_waits():
+    places = places_of(1, queue=2)
+    places.enter(0.0)
+    waiting = places.enter(0.0)
+    places.forked()
+    assert (places.taken, places.waiting, places.enter(1.0).is_granted) == (0, 0, True)
+    assert places.leave(waiting, 1.0) == []  # as when its coroutine is closed
+    assert (places.taken, places.waiting) == (1, 0)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import gc
+import os
 import pickle
 import weakref
 
@@ -54,3 +55,15 @@ def test_state_without_a_name_keeps_neither_its_world_nor_itself_alive(make, sta
     del home
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.parametrize("name", [None, "of the parent"])
+def test_a_forked_process_begins_without_the_places_of_its_parent(name):
+    bulkhead = Bulkhead(1, name=name)
+    bulkhead.places().enter(0.0)
+    child = os.fork()
+    if not child:
+        os._exit(not bulkhead.places().enter(0.0).is_granted)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert bulkhead.places().taken == 1

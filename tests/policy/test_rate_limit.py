@@ -206,3 +206,13 @@ def test_trap_17_a_limiter_outlives_the_event_loop_in_which_it_was_first_used():
     with entered(World()):
         assert asyncio.run(ask()) == 0.0
         assert isinstance(asyncio.run(ask()), RateLimited)
+
+
+def test_a_permit_that_was_given_back_is_not_used_after_its_time():
+    """It would come on top of its successor, who kept its own time."""
+    limiter = limiter_of(1)
+    assert waits(limiter, 0, 0) == [0, 1]
+    slot = limiter.slot
+    assert waits(limiter, 0, 0, 0) == [2, 3, 4]
+    limiter.give_back(1, 0.5, slot)
+    assert waits(limiter, 2.5) == [2.5]
