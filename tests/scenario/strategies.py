@@ -83,15 +83,9 @@ def of_table(cls: type) -> st.SearchStrategy[dict[str, Any]]:
 
 def _obeying(cls: type, raw: dict[str, Any]) -> dict[str, Any]:
     name = cls.__name__
-    if name == "PolicyOptions":
-        raw["without"] = [part for part in raw.get("without", []) if part not in raw]
-    elif name == "RetryOptions" and str(raw.get("delay")).startswith("decorrelated"):
-        raw.pop("jitter", None)
-    elif name == "HedgeOptions":
-        raw = {"max_hedges": 2, "after": raw.get("after", "1s")}
-    elif name == "FallbackOptions":
-        raw = {"value": raw.get("value", 1)}
-    elif name == "Window":
+    if name.endswith("Options"):
+        return _of_policy(name, raw)
+    if name == "Window":
         raw = {"from": "100ms", "to": "200h"}
     elif name == "Range":
         raw = {"min": 1, "max": raw.get("max", 0) + 1}
@@ -104,6 +98,18 @@ def _obeying(cls: type, raw: dict[str, Any]) -> dict[str, Any]:
         raw = raw if raw.get("when") == "inside" else {k: v for k, v in raw.items() if k != "step"}
     elif name == "ServiceAt" and "path" in raw:
         raw["path"] = f"/{raw['path']}"
+    return raw
+
+
+def _of_policy(name: str, raw: dict[str, Any]) -> dict[str, Any]:
+    if name == "PolicyOptions":
+        raw["without"] = [part for part in raw.get("without", []) if part not in raw]
+    elif name == "RetryOptions" and str(raw.get("delay")).startswith("decorrelated"):
+        raw.pop("jitter", None)
+    elif name == "HedgeOptions":
+        raw = {"max_hedges": 2, "after": raw.get("after", "1s")}
+    elif name == "FallbackOptions":
+        raw = {"value": raw.get("value", 1)}
     return raw
 
 
