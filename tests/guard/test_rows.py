@@ -11,7 +11,17 @@ from asyncflow.errors import AttemptTimedOut, BreakerOpen, BulkheadFull, Deadlin
 from asyncflow.guard.pipeline import outcome_of
 from asyncflow.guard.policy import Policy
 from asyncflow.outcomes import Raised, Refused, Returned
-from asyncflow.policies import Breaker, Budget, Bulkhead, Fallback, Hedge, RateLimit, Retry, deadline
+from asyncflow.policies import (
+    Breaker,
+    Budget,
+    Bulkhead,
+    Fallback,
+    Hedge,
+    RateLimit,
+    Retry,
+    Throttle,
+    deadline,
+)
 from asyncflow.sim.loop import SimLoop
 from tests.clock import run_virtual
 from tests.guard.doubles import Body, Follower, attempts_in, cancelling, forever
@@ -471,3 +481,32 @@ def test_who_got_a_place_in_time_leaves_no_timer_behind(monkeypatch):
         return [timer.cancelled() for timer in timers if timer.when() > world().monotonic()]
 
     assert run_virtual(story()) == [True]
+
+
+def test_row_32_a_first_attempt_that_fails_in_a_compiled_frame_leaves_the_budget():
+    async def story():
+        budget = Budget("b")
+        policy = Policy(retry=Retry(2, budget=budget))
+        await policy.call(Body(1))
+        for end in (F, KeyboardInterrupt()):
+            with pytest.raises(type(end)):
+                await policy.call(Body(end))
+        return budget.spending().calls, budget.spending().extra
+
+    assert run_virtual(story()) == (0, 0)
+
+
+def test_a_throttle_that_cannot_judge_keeps_no_probe():
+    def unsure(value):
+        raise LookupError("unsure")
+
+    async def story():
+        breaker = Breaker("b", open_for=1.0)
+        breaker.open()
+        await asyncio.sleep(1.0)
+        with pytest.raises(LookupError):
+            await Policy(breaker=breaker, throttle=Throttle(on_result=unsure)).call(Body(1))
+        await Policy(breaker=breaker).call(Body(1))
+        return breaker.circuit().state
+
+    assert run_virtual(story()) == "closed"
