@@ -88,7 +88,7 @@ class Accountable(TaskRun):
 
     def hedged(self, number: int) -> HedgeRun | None:
         """Return who follows a hedge, if its slots are free: a hedge keeps nobody else waiting."""
-        if not self.account.demand:
+        if not self.account.demand or super().hedged(number) is None:
             return super().hedged(number)
         request, granted = self.run.limits.ask(self.account.demand)
         if granted is None:

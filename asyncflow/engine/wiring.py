@@ -318,7 +318,9 @@ class Wired(Stated, Handle[Any]):
         return self.task.fn
 
     def hedged(self, number: int) -> HedgeRun | None:
-        """Return who follows a hedge of the call."""
+        """Return who follows a hedge of the call; None while the cache may still have the answer."""
+        if self.task.cache is not None and self.state.name != "Running":
+            return None
         return HedgeRun(cast("TaskRun", self), number)
 
     def heartbeat(self, detail: Any = None) -> None:

@@ -424,6 +424,20 @@ def test_a_call_that_never_began_is_no_attempt_when_its_hedge_wins():
     assert of_kind(run, "run_ended") == [{"tasks": 3, "attempts": 0, "faults": 0}]
 
 
+def test_a_call_that_waits_for_the_cache_has_no_hedge():
+    begun = []
+
+    @task(hedge=0.75, cache_for=60.0)
+    async def ask():
+        begun.append(current().hedge)
+        await asyncio.sleep(2.0)
+        return "answer"
+
+    run = play(flow(name="f")(lambda: [ask(), ask()]))
+    assert begun == [0, 1]
+    assert run.events[-1].kind == "run_ended"
+
+
 # -- fallback ----------------------------------------------------------------------------------------------
 
 
