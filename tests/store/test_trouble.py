@@ -295,16 +295,20 @@ async def test_a_write_that_took_effect_but_was_not_confirmed_is_repeated_withou
 async def test_a_disk_that_gives_no_answer_is_told_after_a_bounded_wait(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asyncflow.store.database._PATIENCE", -0.98)
     store = SQLiteStore(path, wait=1.0)
     await store.open()
-    journal = store.journal(header())
-    append_all(journal, events_of_a_run())
-    with _held_by_another(path), pytest.raises(StoreError, match=r"the disk gave no answer for 0\.02 s"):
+    try:
+        journal = store.journal(header())
+        append_all(journal, events_of_a_run())
+        with _held_by_another(path), monkeypatch.context() as patched:
+            # Only here: a busy machine needs longer for what does end.
+            patched.setattr("asyncflow.store.database._PATIENCE", -0.98)
+            with pytest.raises(StoreError, match=r"the disk gave no answer for 0\.02 s"):
+                await journal.commit()
         await journal.commit()
-    await journal.commit()
-    assert await store.events(header().id) == as_read(events_of_a_run())
-    await store.close()
+        assert await store.events(header().id) == as_read(events_of_a_run())
+    finally:
+        await store.close()  # else its thread keeps the tests from ending
 
 
 async def test_a_summary_that_cannot_be_kept_is_told(file_store: SQLiteStore, path: Path) -> None:
