@@ -51,8 +51,8 @@ task_called       detail: name, key, upstream (numbers of task runs); of a mappe
                   null while nobody knows; max_running); of an element of one also element_of (its number),
                   index
 edge_added        detail: upstream (the number of a task run), for an edge set after the call
-elements_counted  detail: states (name: count), retried, attempts, calls, and hedge_calls where there were hedges:
-                  all elements of a mapped task so far that have no events of their own
+elements_counted  detail: states (name: count), retried, attempts, calls, and with hedges hedge_calls: all
+                  elements of a mapped task so far that have no events of their own
 state_changed     detail: a State (in memory) or its JSON form (read back); task 0 is the flow itself
 fault_injected    detail: id, at, do
 breaker_changed   detail: breaker, old, new, why (it is not closed, in words; empty when it is); of one that
