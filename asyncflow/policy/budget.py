@@ -15,10 +15,11 @@ from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from asyncflow.ambient import World, world
+from asyncflow.ambient import World
 from asyncflow.errors import InvalidPolicy
 from asyncflow.human import plural
 from asyncflow.policy.checks import checked_name, checked_number, checked_whole
+from asyncflow.policy.homes import Stateful
 
 # Tenths add up to a little less than one.
 _SLACK = 1e-9
@@ -131,7 +132,7 @@ class Spender:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Stateful):
     """Of all calls in flight only a share may be in a retry, and a few always may.
 
     The form of Envoy and failsafe-go. It needs no history: what is in flight grows by itself when answers
@@ -164,8 +165,7 @@ class Budget:
         Raises:
             InvalidPolicy: when the name is already in use with other settings.
         """
-        home = where or world()
-        return home.shared("budget", self.name, self, lambda: Shares(self))
+        return self._state("budget", lambda: Shares(self), where)
 
 
 class Shares(Spending):
@@ -234,7 +234,7 @@ class Shares(Spending):
 
 
 @dataclass(frozen=True, slots=True)
-class TokenBudget:
+class TokenBudget(Stateful):
     """Successes bring tokens, retries cost them; without tokens there is no retry.
 
     The form of M. Brooker ("Fixing retries with token buckets and circuit breakers", 2022) and the AWS SDKs:
@@ -282,8 +282,7 @@ class TokenBudget:
         Raises:
             InvalidPolicy: when the name is already in use with other settings.
         """
-        home = where or world()
-        return home.shared("budget", self.name, self, lambda: Tokens(self))
+        return self._state("budget", lambda: Tokens(self), where)
 
 
 class Tokens(Spending):

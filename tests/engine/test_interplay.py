@@ -175,19 +175,7 @@ class TestPausesAndChildren:
     @pytest.mark.parametrize("how", ["fails fast", "is cancelled"])
     @pytest.mark.parametrize("where", ["memory", "file"])
     def test_a_paused_child_is_undone_when_its_parent_ends(self, how: str, where: str, tmp_path: Any) -> None:
-        undone: list[str] = []
-
-        @task
-        async def book(what: str) -> str:
-            return what
-
-        @book.on_rollback
-        async def cancel(_result: str, what: str) -> None:
-            undone.append(what)
-
-        @flow
-        async def child() -> Any:
-            return gate(book("in the child"))
+        book, child, undone = booking()
 
         @flow(fail_fast=True)
         async def parent() -> Any:
@@ -213,19 +201,7 @@ class TestPausesAndChildren:
         assert sorted(undone) == ["in the child", "in the parent"]
 
     def test_a_paused_child_that_goes_on_is_undone_once(self) -> None:
-        undone: list[str] = []
-
-        @task
-        async def book(what: str) -> str:
-            return what
-
-        @book.on_rollback
-        async def cancel(_result: str, what: str) -> None:
-            undone.append(what)
-
-        @flow
-        async def child() -> Any:
-            return gate(book("in the child"))
+        _, child, undone = booking()
 
         @flow
         async def parent() -> Any:
@@ -238,6 +214,25 @@ class TestPausesAndChildren:
 
         assert run_virtual(story()).state.name == "Failed"
         assert undone == ["in the child"]
+
+
+def booking() -> tuple[Any, Any, list[str]]:
+    """Return a task that can be undone, a flow that pauses after it, and what was undone."""
+    undone: list[str] = []
+
+    @task
+    async def book(what: str) -> str:
+        return what
+
+    @book.on_rollback
+    async def cancel(_result: str, what: str) -> None:
+        undone.append(what)
+
+    @flow
+    async def child() -> Any:
+        return gate(book("in the child"))
+
+    return book, child, undone
 
 
 async def ended_again(f: Any, run: Any) -> Any:
